@@ -1,0 +1,106 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "wire/ipv4.h"
+
+namespace homeward::policy {
+
+/// An uplink label: RFC 7629 If-Label, 1–255. A rule names labels, not binding ids, so that a handover sends no table.
+using Label = std::uint8_t;
+
+/// How many uplinks a node may have, and so how many one rule may name.
+inline constexpr std::size_t kMaxUplinks = 8;
+
+/// Uplinks in order of preference, at most kMaxUplinks. An empty list means: drop.
+class LabelList {
+  public:
+    constexpr LabelList() = default;
+    constexpr LabelList(std::initializer_list<Label> labels) {
+        for (const Label label : labels) {
+            push_back(label);
+        }
+    }
+    /// Appends; a label that is already there or does not fit is left out and false returned.
+    constexpr bool push_back(Label label) noexcept {
+        if (size_ == kMaxUplinks || contains(label)) {
+            return false;
+        }
+        labels_[size_++] = label;
+        return true;
+    }
+    constexpr bool contains(Label label) const noexcept {
+        for (const Label held : *this) {
+            if (held == label) {
+                return true;
+            }
+        }
+        return false;
+    }
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr bool empty() const noexcept { return size_ == 0; }
+    constexpr Label operator[](std::size_t index) const noexcept { return labels_[index]; }
+    constexpr const Label* begin() const noexcept { return labels_.data(); }
+    constexpr const Label* end() const noexcept { return labels_.data() + size_; }
+
+    friend constexpr bool operator==(const LabelList&, const LabelList&) noexcept = default;
+
+  private:
+    std::array<Label, kMaxUplinks> labels_{};
+    std::uint8_t size_ = 0;
+};
+
+/// The correspondent's ports, inclusive; 0–65535 means any, portless protocols included.
+struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 65535;
+
+    constexpr bool any() const noexcept { return first == 0 && last == 65535; }
+    constexpr bool contains(std::uint16_t port) const noexcept { return first <= port && port <= last; }
+    friend constexpr bool operator==(const PortRange&, const PortRange&) noexcept = default;
+};
+
+inline constexpr std::uint8_t kAnyProtocol = 0;
+
+/// One rule as it is compiled, sent and digested. `uplinks` is complete: the configuration's `prefer` is already
+/// followed by the remaining uplinks of the default (a single uplink carries everything), `only` is not. When no
+/// named uplink is up, the packet is dropped. Names are for people and stay at the end that wrote them.
+struct Rule {
+    wire::Ipv4Prefix correspondent;
+    std::uint8_t protocol = kAnyProtocol;
+    PortRange ports;
+    LabelList uplinks;
+
+    constexpr bool unconditional() const noexcept { return protocol == kAnyProtocol && ports.any(); }
+    friend constexpr bool operator==(const Rule&, const Rule&) noexcept = default;
+};
+
+/// What steering looks at: the correspondent's side of a packet. A port is absent in a later fragment and in a
+/// protocol without ports; it then matches only rules with `ports.any()`.
+struct FlowKey {
+    wire::Ipv4Address correspondent;
+    std::uint8_t protocol = kAnyProtocol;
+    bool has_port = false;
+    std::uint16_t port = 0;
+};
+
+/// Ordered rules, first match wins; `fallback` is for what none matches.
+struct Policy {
+    std::vector<Rule> rules;
+    LabelList fallback;
+
+    friend bool operator==(const Policy&, const Policy&) = default;
+};
+
+constexpr bool matches(const Rule& rule, const FlowKey& flow) noexcept {
+    return rule.correspondent.contains(flow.correspondent) &&
+           (rule.protocol == kAnyProtocol || rule.protocol == flow.protocol) &&
+           (rule.ports.any() || (flow.has_port && rule.ports.contains(flow.port)));
+}
+
+}  // namespace homeward::policy

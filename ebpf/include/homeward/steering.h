@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Map keys and values of the steering program: one definition for the kernel's side and the agent's.
+ *
+ * The agent compiles its policy into `policy`: a map of maps with one slot that holds an LPM trie. A reload fills a
+ * new trie and replaces the slot, so a packet sees the old table or the new one, never a mixture. `uplinks` says
+ * which labels are usable: a handover is one store there, whatever the size of the table.
+ */
+#ifndef HOMEWARD_STEERING_H
+#define HOMEWARD_STEERING_H
+
+#include <linux/types.h>
+
+#define HOMEWARD_MAX_UPLINKS 8
+#define HOMEWARD_MAX_CANDIDATES 8
+#define HOMEWARD_QUEUE_NONE 0xff
+
+struct homeward_lpm_key {
+	__u32 prefix_length; /* 0-32 */
+	__be32 address;
+};
+
+/* The first candidate whose protocol and ports fit decides; the last one always fits. */
+struct homeward_candidate {
+	__u16 port_first; /* host order, inclusive */
+	__u16 port_last;
+	__u8 protocol; /* 0: any */
+	__u8 any_port; /* 1: fits without a look at ports */
+	__u8 label_count;
+	__u8 reserved;
+	__u8 labels[HOMEWARD_MAX_UPLINKS];
+	__u32 rule; /* index, for counters; 0xffffffff: the default */
+};
+
+struct homeward_entry {
+	__u32 candidate_count;
+	struct homeward_candidate candidates[HOMEWARD_MAX_CANDIDATES];
+};
+
+/* Array indexed by label. */
+struct homeward_uplink_state {
+	__u8 usable; /* writer: the agent; 1: flows may use it */
+	__u8 queue;  /* TUN queue of this uplink */
+	__u8 reserved[2];
+};
+
+/* Per-CPU array indexed by HOMEWARD_STEERING_*. */
+enum homeward_steering_counter {
+	HOMEWARD_STEERING_PACKETS,     /* packets the program classified */
+	HOMEWARD_STEERING_NO_UPLINK,   /* no named uplink is usable */
+	HOMEWARD_STEERING_NOT_IPV4,
+	HOMEWARD_STEERING_NO_ENTRY,    /* the policy map has no answer: a fault of the agent */
+	HOMEWARD_STEERING_COUNTERS
+};
+
+#endif
