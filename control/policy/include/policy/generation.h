@@ -5,8 +5,8 @@
 #include <string>
 
 #include "policy/rule.h"
-#include "wire/cursor.h"
 #include "result/result.h"
+#include "wire/cursor.h"
 
 namespace homeward::policy {
 

@@ -33,9 +33,18 @@ struct Entry {
 
 /// A Policy compiled for lookup: immutable, gives for every flow the same answer as walking the ordered list.
 /// `lookup` neither allocates nor locks and may be called from several threads at once.
+///
+/// Theory of operation. Prefixes nest or are disjoint, so they cut the addresses into at most 2n + 1 intervals, each
+/// with one list of candidates: the rules of the innermost prefix and of those around it, merged by rule order and
+/// ended by the first unconditional one. Candidates that an earlier one covers are left out. An address finds its
+/// interval through a radix index whose nodes are as wide as the number of intervals below them asks for: a crowded
+/// /16 gets a fine index, an empty one is a single slot. Eight intervals fit a cache line and are searched as they
+/// are; a slot with one interval holds its list. With 100,000 scattered rules a lookup thus reads a slot, a line of
+/// intervals and the candidate; with a dense block of hosts two slots and the candidate. A table of a few rules has no
+/// index at all.
 class Table {
   public:
-    /// Fails when more than kMaxCandidates rules with conditions overlap at one prefix; the text names it.
+    /// Fails when more than kMaxCandidates candidates would be needed at one prefix; the text names it and the rules.
     static Result<Table> compile(const Policy& policy);
 
     /// The candidate that decides for `flow`. Never null; alive as long as the table.
@@ -47,7 +56,42 @@ class Table {
     std::vector<Entry> entries() const;
     std::size_t memory_bytes() const noexcept;
 
-    // private layout: the policy room's own
+  private:
+    friend class TableBuilder;
+
+    /// A stretch of addresses, up to the next one's `first`, that share one candidate list.
+    struct Interval {
+        std::uint32_t first;
+        std::uint32_t list;
+    };
+    /// Where the search goes on. `bits` > 0: `at` is the first of 1 << bits slots, chosen by the address bits above
+    /// `shift`. `bits` == 0 and `count` == 1: `at` is the list. Else the interval is one of `count` from `at` on.
+    struct Slot {
+        std::uint32_t at = 0;
+        std::uint8_t bits = 0;
+        std::uint8_t shift = 0;
+        std::uint16_t count = 1;
+    };
+    /// Half a cache line, so that the first candidate of a list never takes two.
+    struct alignas(32) Held {
+        Candidate candidate;
+    };
+    struct PrefixList {
+        wire::Ipv4Prefix prefix;
+        std::uint32_t list;
+    };
+
+    std::uint32_t list_of(std::uint32_t address) const noexcept;
+
+    std::uint32_t block_ = 0;      ///< first address of the aligned block that all boundaries lie in
+    std::uint8_t block_bits_ = 0;  ///< its size, as a power of two
+    std::uint32_t below_ = 0;      ///< list of the addresses below the block
+    std::uint32_t above_ = 0;
+    Slot root_;
+    std::vector<Slot> slots_;
+    std::vector<Interval> intervals_;
+    std::vector<Held> candidates_;  ///< lists one behind the other; each ends with an unconditional candidate
+    std::vector<PrefixList> prefixes_;
 };
 
 }  // namespace homeward::policy

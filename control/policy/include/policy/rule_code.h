@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "policy/rule.h"
+#include "wire/cursor.h"
+
+namespace homeward::policy {
+
+/// How one rule stands in the canonical encoding and in the literals of a delta (docs/policy-sync.md).
+inline constexpr std::uint8_t kRuleLengthMask = 0x3f;
+inline constexpr std::uint8_t kRuleHasProtocol = 0x40;
+inline constexpr std::uint8_t kRuleHasPorts = 0x80;
+inline constexpr std::size_t kMinRuleBytes = 2;
+inline constexpr std::size_t kMaxRuleBytes = 10 + 1 + kMaxUplinks;
+
+void write_rule(wire::Writer& out, const Rule& rule);
+/// nullopt: not what write_rule writes, or cut off.
+std::optional<Rule> read_rule(wire::Reader& in);
+/// What precedes the rules in the canonical encoding.
+void write_head(wire::Writer& out, const LabelList& fallback, std::uint32_t rules);
+
+}  // namespace homeward::policy

@@ -1,0 +1,337 @@
+#include "policy/table.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <optional>
+#include <string>
+
+namespace homeward::policy {
+namespace {
+
+/// Up to here a table is searched without an index: 512 bytes of intervals, six steps.
+constexpr std::size_t kPlainIntervals = 64;
+/// One cache line of intervals.
+constexpr std::size_t kLeafIntervals = 8;
+constexpr unsigned kMinNodeBits = 4;
+constexpr unsigned kMaxNodeBits = 16;
+constexpr std::uint64_t kEndOfAddresses = std::uint64_t{1} << 32U;
+
+bool unconditional(const Candidate& candidate) noexcept {
+    return candidate.protocol == kAnyProtocol && candidate.ports.any();
+}
+
+/// True if nothing that gets past `earlier` can match `later`.
+bool covers(const Candidate& earlier, const Candidate& later) noexcept {
+    const bool protocol = earlier.protocol == kAnyProtocol || earlier.protocol == later.protocol;
+    const bool ports = earlier.ports.any() || (!later.ports.any() && earlier.ports.first <= later.ports.first &&
+                                               later.ports.last <= earlier.ports.last);
+    return protocol && ports;
+}
+
+/// The candidates of one prefix while they are merged.
+class CandidateList {
+  public:
+    /// Appends the next candidate in rule order. False: there is no room for it.
+    bool add(const Candidate& candidate) {
+        if (std::any_of(begin(), end(), [&](const Candidate& held) { return covers(held, candidate); })) {
+            return true;
+        }
+        if (size_ == kMaxCandidates) {
+            return false;
+        }
+        candidates_[size_++] = candidate;
+        return true;
+    }
+    bool complete() const { return size_ > 0 && unconditional(candidates_[size_ - 1]); }
+    const Candidate* begin() const { return candidates_.data(); }
+    const Candidate* end() const { return candidates_.data() + size_; }
+
+  private:
+    std::array<Candidate, kMaxCandidates> candidates_{};
+    std::size_t size_ = 0;
+};
+
+Error too_many(const wire::Ipv4Prefix& prefix, const CandidateList& held, std::uint32_t next) {
+    std::string text = "more than " + std::to_string(kMaxCandidates - 1) +
+                       " rules with a protocol or ports overlap at " + prefix.to_string() + ": ";
+    for (const Candidate& candidate : held) {
+        text += "rules[" + std::to_string(candidate.rule) + "], ";
+    }
+    return {text + (next == kFallbackRule ? "the default" : "rules[" + std::to_string(next) + "]") +
+            "; join some of them"};
+}
+
+}  // namespace
+
+/// Compiles one table: prefixes in address order, a stack of those that enclose the current one.
+class TableBuilder {
+  public:
+    explicit TableBuilder(const Policy& policy) : policy_(policy) {}
+
+    Result<Table> build() {
+        sort_rules();
+        if (auto error = sweep()) {
+            return *std::move(error);
+        }
+        index();
+        return std::move(table_);
+    }
+
+  private:
+    struct Placed {
+        std::uint64_t key;  ///< network, then length: an enclosing prefix comes before what it encloses
+        std::uint32_t rule;
+    };
+    struct Open {
+        wire::Ipv4Prefix prefix;
+        std::uint32_t list;
+    };
+
+    void sort_rules() {
+        placed_.reserve(policy_.rules.size());
+        for (std::uint32_t i = 0; i < policy_.rules.size(); ++i) {
+            const wire::Ipv4Prefix& prefix = policy_.rules[i].correspondent;
+            placed_.push_back({std::uint64_t{prefix.network.host()} << 8U | prefix.length, i});
+        }
+        std::sort(placed_.begin(), placed_.end(),
+                  [](const Placed& a, const Placed& b) { return a.key != b.key ? a.key < b.key : a.rule < b.rule; });
+        table_.candidates_.reserve(placed_.size() + 1);
+        table_.prefixes_.reserve(placed_.size() + 1);
+        table_.intervals_.reserve(2 * placed_.size() + 1);
+    }
+
+    std::optional<Error> sweep() {
+        std::size_t next = 0;
+        if (placed_.empty() || placed_.front().key != 0) {
+            if (auto error = open({}, 0, 0)) {
+                return error;
+            }
+        }
+        while (next < placed_.size()) {
+            std::size_t end = next + 1;
+            while (end < placed_.size() && placed_[end].key == placed_[next].key) {
+                ++end;
+            }
+            if (auto error = open(policy_.rules[placed_[next].rule].correspondent, next, end)) {
+                return error;
+            }
+            next = end;
+        }
+        close_until(kEndOfAddresses);
+        return std::nullopt;
+    }
+
+    /// Enters a prefix whose own rules are placed_[first, last).
+    std::optional<Error> open(const wire::Ipv4Prefix& prefix, std::size_t first, std::size_t last) {
+        close_until(prefix.network.host());
+        CandidateList merged;
+        if (auto error = merge(prefix, first, last, merged)) {
+            return error;
+        }
+        const std::uint32_t list = store(merged);
+        table_.prefixes_.push_back({prefix, list});
+        stack_.push_back({prefix, list});
+        emit(prefix.network.host(), list);
+        return std::nullopt;
+    }
+
+    /// Merges the prefix's own rules with the list around it, both in rule order.
+    std::optional<Error> merge(const wire::Ipv4Prefix& prefix, std::size_t own, std::size_t own_end,
+                               CandidateList& merged) const {
+        const Candidate fallback{kFallbackRule, {}, kAnyProtocol, policy_.fallback};
+        std::size_t outer = stack_.empty() ? 0 : stack_.back().list;
+        while (!merged.complete()) {
+            const Candidate& around = stack_.empty() ? fallback : table_.candidates_[outer].candidate;
+            Candidate next = around;
+            if (own < own_end && placed_[own].rule < around.rule) {
+                const Rule& rule = policy_.rules[placed_[own].rule];
+                next = {placed_[own++].rule, rule.ports, rule.protocol, rule.uplinks};
+            } else {
+                ++outer;
+            }
+            if (!merged.add(next)) {
+                return too_many(prefix, merged, next.rule);
+            }
+        }
+        return std::nullopt;
+    }
+
+    /// A prefix whose own rules can never match shares the list around it.
+    std::uint32_t store(const CandidateList& merged) {
+        auto& all = table_.candidates_;
+        if (!stack_.empty()) {
+            const std::uint32_t outer = stack_.back().list;
+            const auto size = static_cast<std::size_t>(merged.end() - merged.begin());
+            if (outer + size <= all.size() &&
+                std::equal(merged.begin(), merged.end(), all.begin() + outer,
+                           [](const Candidate& a, const Table::Held& b) { return a.rule == b.candidate.rule; })) {
+                return outer;
+            }
+        }
+        const auto list = static_cast<std::uint32_t>(all.size());
+        for (const Candidate& candidate : merged) {
+            all.push_back({candidate});
+        }
+        return list;
+    }
+
+    /// Leaves the prefixes that end before `address`; behind each, the one around it goes on.
+    void close_until(std::uint64_t address) {
+        while (!stack_.empty() && stack_.back().prefix.last().host() < address) {
+            const std::uint64_t behind = std::uint64_t{stack_.back().prefix.last().host()} + 1;
+            stack_.pop_back();
+            if (!stack_.empty() && behind < kEndOfAddresses) {
+                emit(static_cast<std::uint32_t>(behind), stack_.back().list);
+            }
+        }
+    }
+
+    /// The addresses from `first` on have `list`. An empty interval vanishes, equal neighbours become one.
+    void emit(std::uint32_t first, std::uint32_t list) {
+        auto& intervals = table_.intervals_;
+        if (!intervals.empty() && intervals.back().first == first) {
+            intervals.pop_back();
+        }
+        if (intervals.empty() || intervals.back().list != list) {
+            intervals.push_back({first, list});
+        }
+    }
+
+    void index() {
+        auto& intervals = table_.intervals_;
+        const std::size_t count = intervals.size();
+        table_.below_ = intervals.front().list;
+        table_.above_ = intervals.back().list;
+        // Everything that is to be told apart lies between the second interval's start and the last one's.
+        const std::uint32_t low = count > 1 ? intervals[1].first : 0;
+        const std::uint32_t high = intervals.back().first;
+        table_.block_bits_ = static_cast<std::uint8_t>(std::bit_width(low ^ high));
+        table_.block_ = static_cast<std::uint32_t>(std::uint64_t{low} >> table_.block_bits_ << table_.block_bits_);
+        if (count <= kPlainIntervals) {
+            table_.block_ = 0;
+            table_.block_bits_ = 32;
+            table_.root_ = leaf(0, count);
+        } else {
+            std::size_t first = 0;
+            while (first + 1 < count && intervals[first + 1].first <= table_.block_) {
+                ++first;
+            }
+            table_.root_ = node(table_.block_, table_.block_bits_, first, count);
+        }
+        shrink();
+    }
+
+    Table::Slot leaf(std::size_t first, std::size_t last) const {
+        const auto count = static_cast<std::uint16_t>(last - first);
+        const std::uint32_t at = count == 1 ? table_.intervals_[first].list : static_cast<std::uint32_t>(first);
+        return {at, 0, 0, count};
+    }
+
+    /// Indexes the aligned block of 1 << size_bits addresses at `begin`; intervals [first, last) meet it.
+    // NOLINTNEXTLINE(misc-no-recursion): every level takes kMinNodeBits of 32
+    Table::Slot node(std::uint64_t begin, unsigned size_bits, std::size_t first, std::size_t last) {
+        const std::size_t count = last - first;
+        if (count <= kLeafIntervals) {
+            return leaf(first, last);
+        }
+        const auto wanted = static_cast<unsigned>(std::bit_width(count - 1));
+        const unsigned bits = std::min(size_bits, std::clamp(wanted, kMinNodeBits, kMaxNodeBits));
+        const unsigned shift = size_bits - bits;
+        const std::size_t at = table_.slots_.size();
+        table_.slots_.resize(at + (std::size_t{1} << bits));
+        for (std::size_t i = 0; i < std::size_t{1} << bits; ++i) {
+            const std::uint64_t from = begin + (std::uint64_t{i} << shift);
+            const std::uint64_t to = from + (std::uint64_t{1} << shift);
+            while (first + 1 < last && table_.intervals_[first + 1].first <= from) {
+                ++first;
+            }
+            std::size_t end = first + 1;
+            while (end < last && table_.intervals_[end].first < to) {
+                ++end;
+            }
+            const Table::Slot slot = node(from, shift, first, end);
+            table_.slots_[at + i] = slot;
+            first = end - 1;
+        }
+        return {static_cast<std::uint32_t>(at), static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(shift), 0};
+    }
+
+    void shrink() {
+        table_.slots_.shrink_to_fit();
+        table_.intervals_.shrink_to_fit();
+        table_.candidates_.shrink_to_fit();
+        table_.prefixes_.shrink_to_fit();
+    }
+
+    const Policy& policy_;
+    std::vector<Placed> placed_;
+    std::vector<Open> stack_;
+    Table table_;
+};
+
+Result<Table> Table::compile(const Policy& policy) {
+    return TableBuilder{policy}.build();
+}
+
+std::uint32_t Table::list_of(std::uint32_t address) const noexcept {
+    if ((std::uint64_t{address ^ block_} >> block_bits_) != 0) {
+        return address < block_ ? below_ : above_;
+    }
+    Slot slot = root_;
+    while (slot.bits != 0) {
+        const std::uint32_t mask = (std::uint32_t{1} << slot.bits) - 1;
+        slot = slots_[slot.at + (address >> slot.shift & mask)];
+    }
+    if (slot.count == 1) {
+        return slot.at;
+    }
+    const Interval* found = intervals_.data() + slot.at;
+    for (std::size_t left = slot.count; left > 1;) {
+        const std::size_t half = left / 2;
+        found += found[half].first <= address ? half : 0;
+        left -= half;
+    }
+    return found->list;
+}
+
+const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
+    const Held* held = candidates_.data() + list_of(flow.correspondent.host());
+    for (;; ++held) {
+        const Candidate& candidate = held->candidate;
+        const bool protocol = candidate.protocol == kAnyProtocol || candidate.protocol == flow.protocol;
+        if (protocol && (candidate.ports.any() || (flow.has_port && candidate.ports.contains(flow.port)))) {
+            return candidate;
+        }
+    }
+}
+
+void Table::prefetch(wire::Ipv4Address correspondent) const noexcept {
+    if (root_.bits != 0) {
+        const std::uint32_t mask = (std::uint32_t{1} << root_.bits) - 1;
+        __builtin_prefetch(slots_.data() + root_.at + (correspondent.host() >> root_.shift & mask));
+    } else {
+        __builtin_prefetch(intervals_.data());
+    }
+}
+
+std::vector<Entry> Table::entries() const {
+    std::vector<Entry> entries;
+    entries.reserve(prefixes_.size());
+    for (const PrefixList& held : prefixes_) {
+        Entry& entry = entries.emplace_back(Entry{held.prefix, {}});
+        std::size_t at = held.list;
+        do {
+            entry.candidates.push_back(candidates_[at].candidate);
+        } while (!unconditional(candidates_[at++].candidate));
+    }
+    return entries;
+}
+
+std::size_t Table::memory_bytes() const noexcept {
+    return sizeof *this + slots_.capacity() * sizeof(Slot) + intervals_.capacity() * sizeof(Interval) +
+           candidates_.capacity() * sizeof(Held) + prefixes_.capacity() * sizeof(PrefixList);
+}
+
+}  // namespace homeward::policy
