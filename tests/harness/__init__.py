@@ -1,0 +1,1 @@
+"""Networks of namespaces, real processes and captures for the tests and the demo."""

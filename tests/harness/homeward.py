@@ -1,0 +1,263 @@
+"""The real daemons in a network of namespaces.
+
+    mn ──wlan0── ap ───────┐
+     │                     ├── core ──eth0── ha ──eth1── lan ── servers
+     └──rmnet0── cell(NAT)─┘
+
+    mn     wlan0 10.1.1.2/24 via 10.1.1.1, rmnet0 10.64.0.2/24 via 10.64.0.1; home address 158.132.10.12
+    ap     10.1.1.1, 198.51.100.2/24 towards core
+    cell   10.64.0.1, 203.0.113.2/24 towards core, masquerades there (optional)
+    ha     192.147.23.11/24 on eth0 via 192.147.23.1, 158.132.10.176/24 on eth1: both are DPDK ports, AF_XDP on veth
+    lan    a switch: the home link 158.132.10.0/24 with the servers (.177 ftp, .178 video)
+
+Every socket, store and device file of the daemons lives in the topology's directory, so that several systems run
+beside each other on one machine.
+"""
+
+import os
+import pathlib
+import sys
+
+from .admin import Admin
+from .netns import Topology
+from .process import HarnessError, wait_until
+from .yaml import dump
+
+HOME_AGENT = "192.147.23.11"
+HOME_ADDRESS = "158.132.10.12"
+HOME_GATEWAY = "158.132.10.176"
+FTP_SERVER = "158.132.10.177"
+VIDEO_SERVER = "158.132.10.178"
+KEY = "9b6f1c0de24a7788a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718"
+VIDEO_OVER_CELLULAR = {
+    "default": ["wlan", "cellular"],
+    "rules": [{"name": "video", "correspondent": f"{VIDEO_SERVER}/32", "prefer": ["cellular", "wlan"]}],
+}
+
+
+def build_directory():
+    default = pathlib.Path(__file__).resolve().parents[2] / "build"
+    return pathlib.Path(os.environ.get("HOMEWARD_BUILD", default)).resolve()
+
+
+def binary(name):
+    """Path of a daemon in the build tree."""
+    for path in sorted(build_directory().rglob(name)):
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+    raise HarnessError(f"{name} is not built in {build_directory()}; set HOMEWARD_BUILD or run make")
+
+
+def unmet_needs():
+    """Why the daemons cannot be run here, in one line; empty if they can."""
+    try:
+        for name in ("homeward-control", "homeward-dataplane", "homeward-mn"):
+            binary(name)
+    except HarnessError as error:
+        return str(error)
+    return ""
+
+
+class MobileNode:
+    """One node with its daemon. `config` may be edited before `start`."""
+
+    def __init__(self, system, namespace, home_address=HOME_ADDRESS, nai="phone@example.org", key=KEY):
+        self.system, self.namespace, self.home_address, self.nai = system, namespace, home_address, nai
+        self.directory = system.net.directory / namespace.name
+        self.directory.mkdir(exist_ok=True)
+        self.admin = Admin(self.directory / "mn.sock")
+        self.config_file = self.directory / "mn.yaml"
+        self.policy_file = self.directory / "policy.yaml"
+        self.process = None
+        self.config = {
+            "node": {"nai": nai, "home_address": home_address, "home_agent": HOME_AGENT,
+                     "association": {"spi": 256, "algorithm": "hmac-sha256", "key": key}},
+            "uplinks": [
+                {"name": "wlan", "interface": "wlan0", "label": 1, "technology": "wlan"},
+                {"name": "cellular", "interface": "rmnet0", "label": 2, "technology": "lte"},
+            ],
+            "policy": "policy.yaml",
+            "admin_socket": str(self.directory / "mn.sock"),
+        }
+        self.write_policy(VIDEO_OVER_CELLULAR)
+
+    def write_policy(self, policy):
+        self.policy_file.write_text(policy if isinstance(policy, str) else dump(policy))
+
+    def start(self, wait=True):
+        self.config_file.write_text(dump(self.config))
+        name = "homeward-mn"
+        self.process = self.namespace.start(name, [binary(name), "--config", self.config_file])
+        if wait:
+            self.process.wait_ready(lambda: self.bound(), "registering every uplink", timeout=20)
+        return self
+
+    def bound(self, *names):
+        """Whether the named uplinks (none: all) are bound and usable."""
+        if self.admin.status() is None:
+            return False
+        uplinks = self.admin.uplinks()
+        wanted = names or [uplink["name"] for uplink in self.config["uplinks"]]
+        return all(name in uplinks and uplinks[name]["state"] == "bound" and uplinks[name]["usable"] for name in wanted)
+
+    def wait_bound(self, *names, timeout=20):
+        wait_until(lambda: self.bound(*names), f"{self.namespace.name}: {names or 'all'} bound", timeout)
+
+    def uplink(self, name, action):
+        return self.admin.post(f"/v1/uplinks/{name}", {"action": action})
+
+    def reload(self):
+        return self.admin.post("/v1/reload")
+
+
+class HomeAgent:
+    """homeward-control and homeward-dataplane in one namespace."""
+
+    def __init__(self, system, namespace):
+        self.system, self.namespace = system, namespace
+        self.directory = system.net.directory / namespace.name
+        self.directory.mkdir(exist_ok=True)
+        self.admin = Admin(self.directory / "control.sock")
+        self.config_file = self.directory / "ha.yaml"
+        self.policy_file = self.directory / "policy.yaml"
+        self.control = self.dataplane = None
+        self.config = {
+            "home_agent": {"address": HOME_AGENT},
+            "admin_socket": str(self.directory / "control.sock"),
+            "dataplane_socket": str(self.directory / "dataplane.sock"),
+            "state": str(self.directory / "control.db"),
+            "ports": [
+                {"name": "access", "device": "net_af_xdp0,iface=eth0", "addresses": [f"{HOME_AGENT}/24"]},
+                {"name": "home", "device": "net_af_xdp1,iface=eth1", "addresses": [f"{HOME_GATEWAY}/24"]},
+            ],
+            "home_networks": [
+                {"prefix": "158.132.10.0/24", "port": "home", "pool": ["158.132.10.200-158.132.10.250"]},
+            ],
+            "uplinks": {"wlan": 1, "cellular": 2},
+            "nodes": [],
+        }
+
+    def admit(self, node, key=KEY):
+        """Knows a node, by the key given."""
+        self.config["nodes"].append({
+            "nai": node.nai, "home_address": node.home_address,
+            "associations": [{"spi": 256, "algorithm": "hmac-sha256", "key": key}]})
+
+    def write_config(self):
+        self.config_file.write_text(dump(self.config))
+
+    def start(self):
+        self.write_config()
+        self.start_control()
+        self.start_dataplane()
+        return self
+
+    def start_control(self):
+        name = "homeward-control"
+        self.control = self.namespace.start(name, [binary(name), "--config", self.config_file])
+        self.control.wait_ready(self.admin.status, "answering on its admin socket")
+
+    def start_dataplane(self, wait=True):
+        name = "homeward-dataplane"
+        self.dataplane = self.namespace.start(name, [binary(name), "--config", self.config_file])
+        if wait:
+            self.dataplane.wait_ready(self.connected, "connecting to control", timeout=30)
+
+    def connected(self):
+        status = self.admin.status()
+        return bool(status) and status["dataplane"]["connected"] and status["dataplane"].get("pid") == self.dataplane.pid
+
+    def reload(self):
+        return self.admin.post("/v1/reload")
+
+
+class HomewardSystem(Topology):
+    """The network above with the daemons in it; `start` starts them.
+
+    nat_cellular: the cellular network masquerades. same_subnet: both uplinks have addresses of one private subnet
+    behind gateways of the same address, as two home routers may give; implies NAT on both."""
+
+    def __init__(self, prefix, nat_cellular=True, same_subnet=False, directory=None, mtu=1500):
+        super().__init__(prefix, directory)
+        self.net = self
+        self.nat_cellular, self.same_subnet, self.mtu = nat_cellular, same_subnet, mtu
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self._build()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def _build(self):
+        self.core = self._router("core")
+        self.ap, self.cell = self._router("ap"), self._router("cell")
+        self.ha_ns, self.lan = self.namespace("ha"), self.namespace("lan")
+        self.mn_ns = self.namespace("mn")
+        self.lan_ports = 0
+        self._access(self.ap, "198.51.100", self.same_subnet)
+        self._access(self.cell, "203.0.113", self.nat_cellular or self.same_subnet)
+        self.veth(self.core, "ha", self.ha_ns, "eth0")
+        self.core.address("ha", "192.147.23.1/24")
+        self.core.offloads_off("ha")
+        self.lan.ip("link", "add", "br0", "type", "bridge", "forward_delay", "0")
+        self.lan.link_up("br0")
+        self._plug(self.ha_ns, "eth1")
+        self.lan.offloads_off("port1")
+        wlan = "192.168.1" if self.same_subnet else "10.1.1"
+        cellular = "192.168.1" if self.same_subnet else "10.64.0"
+        self.attach(self.mn_ns, "wlan0", self.ap, "wlan", wlan, 2)
+        self.attach(self.mn_ns, "rmnet0", self.cell, "radio", cellular, 3 if self.same_subnet else 2)
+        self.ftp, self.video = self.server("ftp", FTP_SERVER), self.server("video", VIDEO_SERVER)
+        self.ha = HomeAgent(self, self.ha_ns)
+        self.mn = MobileNode(self, self.mn_ns)
+
+    def _router(self, name):
+        namespace = self.namespace(name)
+        namespace.forward()
+        return namespace
+
+    def _access(self, router, network, nat):
+        """Connects an access network's router with the core."""
+        self.veth(router, "core", self.core, router.name)
+        router.address("core", f"{network}.2/24")
+        self.core.address(router.name, f"{network}.1/24")
+        router.route("default", "via", f"{network}.1")
+        if nat:
+            router.masquerade("core")
+        router.nat = nat
+
+    def attach(self, node, device, router, router_device, subnet, host):
+        """Puts a node into an access network; the first address of the subnet is the router's."""
+        self.veth(node, device, router, router_device, self.mtu)
+        node.address(device, f"{subnet}.{host}/24")
+        router.address(router_device, f"{subnet}.1/24")
+        metric = 100 + len(node.devices())
+        node.route("default", "via", f"{subnet}.1", "dev", device, "metric", str(metric))
+        if not router.nat:
+            self.core.route(f"{subnet}.0/24", "via", router.ip("-4", "-o", "address", "show", "core").stdout.split()[3].split("/")[0])
+
+    def _plug(self, namespace, device):
+        self.lan_ports += 1
+        self.veth(namespace, device, self.lan, f"port{self.lan_ports}")
+        self.lan.ip("link", "set", f"port{self.lan_ports}", "master", "br0")
+
+    def server(self, name, address):
+        """A host on the home link; the home agent is its way out."""
+        namespace = self.namespace(name)
+        self._plug(namespace, "eth0")
+        namespace.address("eth0", f"{address}/24")
+        namespace.route("default", "via", HOME_GATEWAY)
+        return namespace
+
+    def start(self):
+        """Home agent, then the node, until every uplink is bound."""
+        if not self.ha.config["nodes"]:
+            self.ha.admit(self.mn)
+        self.ha.start()
+        self.mn.start()
+        return self
+
+

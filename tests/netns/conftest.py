@@ -1,0 +1,21 @@
+import pathlib
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from harness import netns  # noqa: E402
+
+
+def pytest_sessionstart(session):
+    # meson ends a test that runs too long with SIGTERM: clean up then, too.
+    signal.signal(signal.SIGTERM, netns.interrupted)
+
+
+def pytest_collection_modifyitems(items):
+    reason = netns.unmet_needs()
+    if reason:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
