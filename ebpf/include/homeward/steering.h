@@ -12,7 +12,11 @@
 
 #define HOMEWARD_MAX_UPLINKS 8
 #define HOMEWARD_MAX_CANDIDATES 8
-#define HOMEWARD_QUEUE_NONE 0xff
+#define HOMEWARD_LABELS 256
+/* Nobody's label: its queue takes what no uplink may carry; the agent drains and counts it. */
+#define HOMEWARD_LABEL_NONE 0
+#define HOMEWARD_FRAGMENT_OFFSET 0x1fff
+#define HOMEWARD_MORE_FRAGMENTS 0x2000
 
 struct homeward_lpm_key {
 	__u32 prefix_length; /* 0-32 */
@@ -41,6 +45,15 @@ struct homeward_uplink_state {
 	__u8 usable; /* writer: the agent; 1: flows may use it */
 	__u8 queue;  /* TUN queue of this uplink */
 	__u8 reserved[2];
+};
+
+/* The datagram a fragment belongs to; the value is the correspondent's port, host order. */
+struct homeward_fragment_key {
+	__be32 source;
+	__be32 destination;
+	__be16 identification;
+	__u8 protocol;
+	__u8 reserved;
 };
 
 /* Per-CPU array indexed by HOMEWARD_STEERING_*. */
