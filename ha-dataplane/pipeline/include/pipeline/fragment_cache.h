@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "pipeline/headers.h"
+
+namespace homeward::pipeline {
+
+/// Which port a first fragment showed, so that later fragments of the same packet take the same way (their ports are
+/// not in them). Direct-mapped and bounded: an entry that was displaced or is too old makes the later fragment match
+/// without its port.
+class FragmentCache {
+  public:
+    void remember(const Ipv4Header& ip, std::uint16_t port, std::uint64_t now) noexcept {
+        entries_[index(ip)] = {key(ip), low(ip), port, true, now};
+    }
+    /// True and `port` set when the first fragment passed less than `lifetime` cycles ago.
+    bool recall(const Ipv4Header& ip, std::uint64_t now, std::uint64_t lifetime, std::uint16_t& port) const noexcept {
+        const Entry& entry = entries_[index(ip)];
+        if (!entry.valid || entry.addresses != key(ip) || entry.rest != low(ip) || now - entry.seen >= lifetime) {
+            return false;
+        }
+        port = entry.port;
+        return true;
+    }
+
+  private:
+    struct Entry {
+        std::uint64_t addresses = 0;
+        std::uint32_t rest = 0;  ///< protocol and id
+        std::uint16_t port = 0;
+        bool valid = false;
+        std::uint64_t seen = 0;
+    };
+
+    static std::uint64_t key(const Ipv4Header& ip) noexcept {
+        return std::uint64_t{ip.source.host()} << 32 | ip.destination.host();
+    }
+    static std::uint32_t low(const Ipv4Header& ip) noexcept { return std::uint32_t{ip.protocol} << 16 | ip.id.host(); }
+    static std::size_t index(const Ipv4Header& ip) noexcept {
+        return ((key(ip) ^ std::uint64_t{low(ip)} << 20) * 0x9e3779b97f4a7c15ULL) >> 54;
+    }
+
+    std::array<Entry, 1024> entries_{};
+};
+
+}  // namespace homeward::pipeline

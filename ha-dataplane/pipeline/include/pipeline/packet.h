@@ -1,0 +1,48 @@
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+
+#include "pipeline/headers.h"
+#include "tables/binding.h"
+#include "tables/shared.h"
+
+namespace homeward::pipeline {
+
+/// Where a packet came from, which decides what it may do: only what others sent is forwarded (TTL − 1).
+enum class Source : std::uint8_t {
+    wire,    ///< received, not through a tunnel
+    tunnel,  ///< received through a tunnel
+    kernel,  ///< our own kernel sent it
+    own,     ///< the pipeline made it: ICMP errors, echo replies
+};
+
+/// What the stages know about one packet while its burst is worked on. Behind the Ethernet header only: from
+/// classification on, `mbuf` begins with `ip`, until transmission puts an Ethernet header in front again.
+struct Packet {
+    rte_mbuf* mbuf = nullptr;
+    Ipv4Header* ip = nullptr;
+    const tables::Binding* binding = nullptr;  ///< the node it goes to
+    const tables::Binding* through = nullptr;  ///< the node whose tunnel it came out of
+    std::uint16_t port = tables::kNoPort;      ///< where it came in
+    Source source = Source::wire;
+    bool link_group = false;    ///< came as link-layer broadcast or multicast
+    bool wrapped = false;       ///< carries our tunnel headers, UDP checksum still open
+    tables::UplinkWord uplink;  ///< chosen, or for `through` the one it came by
+    std::uint16_t tunnel_mtu = 0;
+
+    unsigned length() const noexcept { return ip->total_length.host(); }
+    /// Bytes of the packet that lie in its first segment, from `ip` on.
+    unsigned contiguous() const noexcept {
+        return static_cast<unsigned>(rte_pktmbuf_data_len(mbuf) -
+                                     (reinterpret_cast<std::uint8_t*>(ip) - rte_pktmbuf_mtod(mbuf, std::uint8_t*)));
+    }
+    /// The transport header if its first `size` bytes are there to be read, else null. Fragments: the caller's.
+    std::uint8_t* transport(unsigned size) const noexcept {
+        const unsigned offset = ip->header_length();
+        return offset + size <= length() && offset + size <= contiguous() ? ip->payload() : nullptr;
+    }
+};
+
+}  // namespace homeward::pipeline

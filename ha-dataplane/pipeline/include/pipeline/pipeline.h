@@ -1,0 +1,152 @@
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include <array>
+#include <cstdint>
+
+#include "pipeline/flow_limit.h"
+#include "pipeline/fragment_cache.h"
+#include "pipeline/headers.h"
+#include "pipeline/output.h"
+#include "pipeline/packet.h"
+#include "pipeline/token_bucket.h"
+#include "pipeline/waiting.h"
+#include "stats/counters.h"
+#include "tables/tables.h"
+
+namespace homeward::pipeline {
+
+enum class Origin : std::uint8_t {
+    wire,    ///< received by the port
+    kernel,  ///< read from the port's TAP twin
+};
+
+/// One worker's packet processing. A burst goes through the stages together, so that the lines a stage needs were
+/// asked for by the stage before:
+///
+///     wire ─ classify ─┬─ arp
+///                      ├─ decap ─┬─ echo ──────────────┐
+///                      │         ├─ (kernel)           │
+///                      │         └─ hairpin ─┐         │
+///     kernel ──────────┼─ downlink ──────────┴─ encap ─┤
+///                      ├─ transit ── forward ──────────┴─ transmit (route, neighbour, Ethernet)
+///                      └─ (kernel)
+///
+/// Every packet ends in `Output`, waits for its neighbour, or is freed under a name (stats::Drop). Nothing here
+/// allocates, locks, logs or calls the system. The object is large (≈ 100 KB); it is made before the worker starts.
+class Pipeline {
+  public:
+    struct Config {
+        const tables::Tables* tables = nullptr;
+        stats::Counters* counters = nullptr;
+        rte_mempool* pool = nullptr;  ///< for fragments and ICMP errors
+        std::uint64_t tsc_hz = 0;
+    };
+
+    static constexpr unsigned kBurst = 64;
+
+    explicit Pipeline(const Config& config);
+    /// Frees the packets that still wait.
+    ~Pipeline();
+    Pipeline(const Pipeline&) = delete;
+    Pipeline& operator=(const Pipeline&) = delete;
+
+    /// Consumes the `count` ≤ kBurst frames, which came in by `port` (or its twin). `now`: TSC cycles. `output` is
+    /// appended to; the worker sends and clears it after each call.
+    void process(std::uint16_t port, Origin origin, rte_mbuf** frames, unsigned count, std::uint64_t now,
+                 Output& output);
+
+    /// Releases packets whose neighbour is known by now, drops those that waited too long. Call it once per loop;
+    /// with nothing waiting it costs one comparison.
+    void tick(std::uint64_t now, Output& output);
+    bool waiting() const noexcept { return !waiting_.empty(); }
+
+  private:
+    static constexpr unsigned kPackets = 2 * kBurst;  ///< received ones and the ICMP errors they cause
+    using PacketList = List<Packet*, kPackets>;
+
+    // classify.cpp
+    void classify(Packet& packet);
+    void classify_wire(Packet& packet, const EthernetHeader& ethernet);
+    void classify_local(Packet& packet);
+    bool accept_ipv4(Packet& packet);
+    bool is_tunnel_data(const Packet& packet) const;
+    // arp.cpp
+    void arp(Packet& packet);
+    // decap.cpp
+    void decap(Packet& packet);
+    bool tunnel_headers_valid(Packet& packet);
+    bool inner_header_valid(Packet& packet);
+    bool tuple_matches(Packet& packet);
+    bool inner_acceptable(Packet& packet);
+    void dispatch_inner(Packet& packet);
+    // echo.cpp
+    bool is_echo(const Packet& packet) const;
+    void echo(Packet& packet);
+    // forward.cpp
+    void forward(Packet& packet);
+    bool decrement_ttl(Packet& packet);
+    // encap.cpp
+    void choose_uplink(Packet& packet);
+    void encap(Packet& packet);
+    bool may_enter_tunnel(Packet& packet);
+    policy::FlowKey flow_key(const Packet& packet);
+    void wrap_and_transmit(Packet& packet);
+    // mss.cpp
+    void clamp_mss(Packet& packet, unsigned mtu);
+    // fragment.cpp
+    template <class Send>
+    void fragment(Packet& packet, unsigned mtu, Send send);
+    // icmp.cpp
+    void icmp_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint16_t mtu = 0);
+    bool may_report(const Packet& about) const;
+    /// True when the packet was an error about one of our tunnels and is gone.
+    bool tunnel_error(Packet& packet);
+    // transmit.cpp
+    void transmit(Packet& packet);
+    void transmit_unicast(Packet& packet, tables::Route route);
+    void send(std::uint16_t port, tables::NeighbourWord neighbour, rte_mbuf* mbuf);
+    void finish_checksum(Packet& packet, const tables::Port& port);
+    void too_big_for_port(Packet& packet, std::uint16_t mtu);
+    void refuse_route(Packet& packet, tables::RouteKind kind);
+    // kernel.cpp
+    void to_kernel(Packet& packet, KernelClass kernel_class);
+    void inject(Packet& packet, std::uint16_t port, KernelClass kernel_class);
+    void push_to_kernel(std::uint16_t port, KernelClass kernel_class, rte_mbuf* frame);
+    void push_tx(std::uint16_t port, rte_mbuf* frame);
+    void leave_by_port(Packet& packet);
+    // pipeline.cpp
+    void run_stages();
+    Packet* new_packet();
+    void drop(Packet& packet, stats::Drop reason);
+    void drop(rte_mbuf* mbuf, stats::Drop reason);
+    void request(const Request& request);
+
+    // Set for the length of one call.
+    const tables::Shared* shared_ = nullptr;
+    Output* output_ = nullptr;
+    std::uint64_t now_ = 0;
+    unsigned packet_count_ = 0;
+    PacketList tunnelled_;  ///< to be stripped
+    PacketList downlink_;   ///< to a bound home address
+    PacketList transit_;    ///< to be routed
+
+    // The worker's own, for good.
+    const tables::Tables& tables_;
+    const tables::Routes& routes_;
+    const tables::Neighbours& neighbours_;
+    stats::Counters& counters_;
+    rte_mempool* pool_;
+    std::uint64_t tsc_hz_;
+    std::uint16_t outer_id_ = 0;
+    TokenBucket icmp_budget_;
+    FlowLimit echo_limit_;
+    FlowLimit request_limit_;
+    FragmentCache fragments_;
+    Waiting waiting_;
+    std::array<Packet, kPackets> packets_;
+};
+
+}  // namespace homeward::pipeline

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "ipc/messages.h"
+#include "policy/table.h"
+
+namespace homeward::tables {
+
+/// What a reader needs of one uplink, in one 64-bit word, so that no reader ever sees a care-of address with
+/// another's port: care-of address 32 | port 16 | name 8 | flags 8. `name` is what the node's policy calls the uplink:
+/// its label, or its binding id when the policy came as RFC 7629 flow bindings.
+class UplinkWord {
+  public:
+    constexpr UplinkWord() = default;
+    explicit constexpr UplinkWord(std::uint64_t bits) noexcept : bits_(bits) {}
+    constexpr UplinkWord(std::uint32_t care_of, std::uint16_t port, std::uint8_t name, bool up) noexcept
+        : bits_(std::uint64_t{care_of} << 32 | std::uint64_t{port} << 16 | std::uint64_t{name} << 8 | kPresent |
+                (up ? kUp : 0U)) {}
+
+    constexpr std::uint64_t bits() const noexcept { return bits_; }
+    constexpr std::uint32_t care_of() const noexcept { return static_cast<std::uint32_t>(bits_ >> 32); }
+    constexpr std::uint16_t port() const noexcept { return static_cast<std::uint16_t>(bits_ >> 16); }
+    constexpr std::uint8_t name() const noexcept { return static_cast<std::uint8_t>(bits_ >> 8); }
+    constexpr bool present() const noexcept { return (bits_ & kPresent) != 0; }
+    /// May be chosen on the way down.
+    constexpr bool up() const noexcept { return (bits_ & kUp) != 0; }
+    constexpr bool has_tuple(std::uint32_t care_of, std::uint16_t port) const noexcept {
+        return present() && bits_ >> 16 == (std::uint64_t{care_of} << 16 | port);
+    }
+
+  private:
+    static constexpr std::uint64_t kUp = 1;
+    static constexpr std::uint64_t kPresent = 2;
+
+    std::uint64_t bits_ = 0;
+};
+
+/// A policy's compiled table and the writer's bookkeeping of it.
+struct Policy {
+    policy::Table table;
+    std::uint32_t number = 0;
+    std::uint32_t references = 0;  ///< writer only: bindings that point here, and one while the number is in force
+    std::uint32_t mark = 0;        ///< writer only: the last synchronisation that named it
+};
+
+/// A node as the workers see it. All fields are written by the tables' one writer.
+///
+/// An uplink keeps its slot as long as it keeps its binding id; `order` lists the slots in use in the node's order. A
+/// change writes the uplinks' words first and `order` last, so that a reader in between sees each uplink either as
+/// it was or as it is, and never an empty list while there is an uplink.
+struct alignas(64) Binding {
+    // The line a worker touches first: enough for a node with up to four uplinks.
+    std::atomic<const Policy*> policy{nullptr};  ///< null: the first uplink that is up, in order
+    std::atomic<std::uint32_t> order{0};         ///< count in bits 0–3, then 3 bits per position
+    std::atomic<std::uint16_t> clamp_mtu{0};     ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
+    std::uint16_t unused = 0;
+    std::array<std::atomic<std::uint16_t>, ipc::kMaxUplinks> mtu{};      ///< tunnel MTU in force, by slot
+    std::array<std::atomic<std::uint64_t>, ipc::kMaxUplinks> uplinks{};  ///< UplinkWord bits, by slot; last 4: 2nd line
+    // Writer only.
+    std::array<std::uint16_t, ipc::kMaxUplinks> told_mtu{};  ///< as control said; 0: Settings::tunnel_mtu
+    std::array<std::uint8_t, ipc::kMaxUplinks> binding_ids{};
+    std::uint32_t mark = 0;  ///< the last synchronisation that named it
+
+    static constexpr unsigned count(std::uint32_t order) noexcept { return order & 0xf; }
+    static constexpr unsigned slot(std::uint32_t order, unsigned position) noexcept {
+        return order >> (4 + 3 * position) & 7;
+    }
+    bool bound() const noexcept { return count(order.load(std::memory_order_acquire)) != 0; }
+    UplinkWord uplink(unsigned slot) const noexcept {
+        return UplinkWord{uplinks[slot].load(std::memory_order_acquire)};
+    }
+};
+static_assert(sizeof(Binding) == 128, "1M bindings with their directories stay far below 320 bytes each");
+static_assert(offsetof(Binding, uplinks) == 32);
+
+/// The smallest unit that is allocated: bindings of 64 neighbouring addresses.
+struct BindingPage {
+    static constexpr unsigned kShift = 6;
+    static constexpr unsigned kBindings = 1U << kShift;
+
+    std::array<Binding, kBindings> bindings{};
+};
+
+}  // namespace homeward::tables

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "tables/shared.h"
+#include "wire/ipv4.h"
+
+namespace homeward::tables {
+
+enum class RouteKind : std::uint8_t {
+    none = 0,
+    unicast,      ///< out by `port`, to `gateway` or, when that is 0, to the destination itself
+    local,        ///< one of our own addresses, on `port` (kNoPort: on a device that is no twin, e.g. lo)
+    broadcast,    ///< a connected network's broadcast address
+    blackhole,    ///< silently dropped
+    unreachable,  ///< answered with ICMP host unreachable
+    prohibit,     ///< answered with ICMP communication administratively prohibited
+};
+
+/// A route in one 64-bit word: kind 4 | prefix length 6 | port 16 | gateway 32, and a bit that tells it from a
+/// pointer inside the table.
+class Route {
+  public:
+    constexpr Route() = default;
+    constexpr Route(RouteKind kind, std::uint16_t port = kNoPort, wire::Ipv4Address gateway = {}) noexcept
+        : bits_(1 | static_cast<std::uint64_t>(kind) << 1 | std::uint64_t{port} << 11 |
+                std::uint64_t{gateway.host()} << 32) {}
+    static constexpr Route from_bits(std::uint64_t bits) noexcept {
+        Route route;
+        route.bits_ = bits;
+        return route;
+    }
+
+    constexpr RouteKind kind() const noexcept { return static_cast<RouteKind>(bits_ >> 1 & 0xf); }
+    constexpr unsigned length() const noexcept { return bits_ >> 5 & 0x3f; }
+    constexpr std::uint16_t port() const noexcept { return static_cast<std::uint16_t>(bits_ >> 11); }
+    constexpr wire::Ipv4Address gateway() const noexcept {
+        return wire::Ipv4Address{static_cast<std::uint32_t>(bits_ >> 32)};
+    }
+    constexpr std::uint64_t bits() const noexcept { return bits_; }
+    constexpr Route with_length(unsigned length) const noexcept {
+        return from_bits((bits_ & ~(std::uint64_t{0x3f} << 5)) | std::uint64_t{length} << 5);
+    }
+    friend constexpr bool operator==(Route a, Route b) noexcept {
+        return a.with_length(0).bits_ == b.with_length(0).bits_;
+    }
+
+  private:
+    std::uint64_t bits_ = 1;
+};
+
+/// Longest-prefix match in steps of 16, 8 and 8 bits, changed in place.
+///
+/// Every cell is one 64-bit atomic: either a Route, complete, or a pointer to the next 256 cells. A change rewrites
+/// the cells whose answer it changes, one by one; a reader sees for its address the old route or the new one. Cells
+/// remember the length of the prefix they came from, so that a shorter prefix never hides a longer one. Groups of
+/// cells stay allocated until the table goes: there are at most as many as the largest table ever held needed.
+class Routes {
+  public:
+    Routes();
+    ~Routes();
+    Routes(const Routes&) = delete;
+    Routes& operator=(const Routes&) = delete;
+
+    // Readers.
+    Route lookup(wire::Ipv4Address address) const noexcept {
+        std::uint64_t cell = root_[address.host() >> 16].load(std::memory_order_acquire);
+        if (!is_route(cell)) {
+            cell = group(cell)[address.host() >> 8 & 0xff].load(std::memory_order_acquire);
+            if (!is_route(cell)) {
+                cell = group(cell)[address.host() & 0xff].load(std::memory_order_acquire);
+            }
+        }
+        return Route::from_bits(cell);
+    }
+    void prefetch(wire::Ipv4Address address) const noexcept { __builtin_prefetch(&root_[address.host() >> 16]); }
+
+    // Writer.
+    void put(const wire::Ipv4Prefix& prefix, Route route);
+    void remove(const wire::Ipv4Prefix& prefix);
+    std::size_t size() const noexcept { return rules_.size(); }
+    const std::map<wire::Ipv4Prefix, Route>& rules() const noexcept { return rules_; }
+
+  private:
+    using Cell = std::atomic<std::uint64_t>;
+    using Group = std::array<Cell, 256>;
+
+    static bool is_route(std::uint64_t cell) noexcept { return (cell & 1) != 0; }
+    static Group& group(std::uint64_t cell) noexcept { return *reinterpret_cast<Group*>(cell); }
+    Route covering(const wire::Ipv4Prefix& prefix) const;
+    void fill(const wire::Ipv4Prefix& prefix, Route route, bool removing);
+    void fill_cell(Cell* cell, std::uint32_t base, unsigned shift, const wire::Ipv4Prefix& prefix, Route route,
+                   bool removing);
+    Group* split(Cell& cell);
+
+    std::unique_ptr<Cell[]> root_;
+    std::map<wire::Ipv4Prefix, Route> rules_;     ///< writer only
+    std::vector<std::unique_ptr<Group>> groups_;  ///< writer only
+};
+
+}  // namespace homeward::tables

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ipc/messages.h"
+#include "tables/binding.h"
+#include "wire/ipv4.h"
+
+namespace homeward::tables {
+
+inline constexpr unsigned kMaxPorts = 16;
+inline constexpr unsigned kMaxHomeNetworks = 64;
+inline constexpr std::uint16_t kNoPort = 0xffff;
+
+using MacAddress = std::array<std::uint8_t, 6>;
+
+/// A DPDK port as the pipeline needs it; the index is DPDK's port id.
+struct Port {
+    std::string name;  ///< the configuration's
+    MacAddress mac{};
+    std::uint16_t mtu = 1500;  ///< bytes of IP packet
+    bool up = true;
+    bool tx_checksum_offload = false;  ///< IPv4 header and UDP, enabled in the port's tx offloads
+    bool present = false;
+};
+
+/// A prefix that home addresses come from. `directory` has one entry per BindingPage of the prefix.
+struct HomeNetwork {
+    wire::Ipv4Prefix prefix;
+    std::uint16_t port = kNoPort;  ///< on whose link the addresses are proxied; kNoPort: routed only
+    std::atomic<BindingPage*>* directory = nullptr;
+};
+
+/// What changes rarely: replaced whole, immutable once published (the directories' entries excepted).
+struct Shared {
+    ipc::Settings settings;
+    bool settled = false;  ///< settings were given: until then no packet is tunnel data or goes into a tunnel
+    std::array<Port, kMaxPorts> ports;
+    unsigned home_network_count = 0;
+    std::array<HomeNetwork, kMaxHomeNetworks> home_networks;  ///< longest prefix first
+
+    const HomeNetwork* home_network(wire::Ipv4Address address) const noexcept {
+        for (unsigned i = 0; i < home_network_count; ++i) {
+            if (home_networks[i].prefix.contains(address)) {
+                return &home_networks[i];
+            }
+        }
+        return nullptr;
+    }
+
+    /// Where the address's binding lives, bound or not; null when no page is there. Only computes the address of the
+    /// first line, so that the caller can prefetch it.
+    const Binding* slot(wire::Ipv4Address address) const noexcept {
+        const HomeNetwork* network = home_network(address);
+        return network == nullptr ? nullptr : slot(*network, address);
+    }
+    static const Binding* slot(const HomeNetwork& network, wire::Ipv4Address address) noexcept {
+        const std::uint32_t page =
+            (address.host() >> BindingPage::kShift) - (network.prefix.network.host() >> BindingPage::kShift);
+        const BindingPage* found = network.directory[page].load(std::memory_order_acquire);
+        return found == nullptr ? nullptr : &found->bindings[address.host() & (BindingPage::kBindings - 1)];
+    }
+};
+
+}  // namespace homeward::tables

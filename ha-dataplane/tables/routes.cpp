@@ -1,0 +1,83 @@
+#include "tables/routes.h"
+
+namespace homeward::tables {
+namespace {
+
+constexpr unsigned kRootCells = 1U << 16;
+
+}  // namespace
+
+Routes::Routes() : root_(std::make_unique<Cell[]>(kRootCells)) {
+    for (unsigned i = 0; i < kRootCells; ++i) {
+        root_[i].store(Route{}.bits(), std::memory_order_relaxed);
+    }
+}
+
+Routes::~Routes() = default;
+
+void Routes::put(const wire::Ipv4Prefix& prefix, Route route) {
+    rules_[prefix] = route;
+    fill(prefix, route.with_length(prefix.length), false);
+}
+
+void Routes::remove(const wire::Ipv4Prefix& prefix) {
+    if (rules_.erase(prefix) != 0) {
+        fill(prefix, covering(prefix), true);
+    }
+}
+
+/// What holds where `prefix` held: the longest shorter rule around it.
+Route Routes::covering(const wire::Ipv4Prefix& prefix) const {
+    for (unsigned length = prefix.length; length-- > 0;) {
+        const auto found = rules_.find(wire::Ipv4Prefix::of(prefix.network, static_cast<std::uint8_t>(length)));
+        if (found != rules_.end()) {
+            return found->second.with_length(length);
+        }
+    }
+    return Route{};
+}
+
+void Routes::fill(const wire::Ipv4Prefix& prefix, Route route, bool removing) {
+    const std::uint32_t first = prefix.first().host() >> 16;
+    const std::uint32_t last = prefix.last().host() >> 16;
+    for (std::uint32_t i = first; i <= last; ++i) {
+        fill_cell(&root_[i], i << 16, 16, prefix, route, removing);
+    }
+}
+
+/// `cell` stands for the 2^shift addresses from `base` on. Writes the answer where the prefix covers all of them, and
+/// otherwise goes down a level.
+void Routes::fill_cell(Cell* cell, std::uint32_t base, unsigned shift, const wire::Ipv4Prefix& prefix, Route route,
+                       bool removing) {
+    const std::uint64_t held = cell->load(std::memory_order_relaxed);
+    const bool covers_whole_cell = prefix.length <= 32 - shift;
+    if (is_route(held) && covers_whole_cell) {
+        const unsigned length = Route::from_bits(held).length();
+        if (removing ? length == prefix.length : length <= prefix.length) {
+            cell->store(route.bits(), std::memory_order_release);
+        }
+        return;
+    }
+    Group& below = is_route(held) ? *split(*cell) : group(held);
+    const unsigned step = shift - 8;
+    const std::uint32_t size = std::uint32_t{1} << shift;
+    const std::uint32_t first = covers_whole_cell ? 0 : (prefix.first().host() - base) >> step;
+    const std::uint32_t last = covers_whole_cell ? (size - 1) >> step : (prefix.last().host() - base) >> step;
+    for (std::uint32_t i = first; i <= last; ++i) {
+        fill_cell(&below[i], base + (i << step), step, prefix, route, removing);
+    }
+}
+
+/// Replaces a route by 256 cells that all hold it.
+Routes::Group* Routes::split(Cell& cell) {
+    groups_.push_back(std::make_unique<Group>());
+    Group* made = groups_.back().get();
+    const std::uint64_t held = cell.load(std::memory_order_relaxed);
+    for (Cell& below : *made) {
+        below.store(held, std::memory_order_relaxed);
+    }
+    cell.store(reinterpret_cast<std::uint64_t>(made), std::memory_order_release);
+    return made;
+}
+
+}  // namespace homeward::tables
