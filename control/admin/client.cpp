@@ -10,6 +10,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <limits>
 #include <optional>
 
 #include "admin/message.h"
@@ -106,7 +107,7 @@ bool hand_out_lines(std::string& pending, const std::function<bool(std::string_v
 
 Status Call::receive_lines(const std::function<bool(std::string_view line)>& line) {
     http::response_parser<http::buffer_body> parser;
-    parser.body_limit(boost::none);
+    parser.body_limit(std::numeric_limits<std::uint64_t>::max());
     stream_.expires_after(timeout_);
     if (const Status header =
             wait("no answer", [&](auto done) { http::async_read_header(stream_, buffer_, parser, done); });
