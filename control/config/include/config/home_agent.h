@@ -30,7 +30,7 @@ struct Node {
     std::string nai;
     std::optional<wire::Ipv4Address> home_address;  ///< none: assigned from a pool by NAI
     std::vector<SecurityAssociation> associations;
-    std::optional<PolicyFile> policy;               ///< the home agent's table for it, until the node sends its own
+    std::optional<PolicyFile> policy;  ///< the home agent's table for it, until the node sends its own
     std::optional<std::uint8_t> max_bindings;
 };
 
@@ -75,7 +75,7 @@ struct Registration {
     std::chrono::seconds timestamp_tolerance{7};
     std::chrono::seconds keepalive{25};
     bool nat_traversal = true;
-    bool forced_udp = true;         ///< honour F although no NAT is seen
+    bool forced_udp = true;  ///< honour F although no NAT is seen
     bool require_reverse_tunnel = false;
     bool multipath = true;
     bool answer_failed_authentication = false;  ///< rate-limited 131 instead of silence
@@ -84,7 +84,7 @@ struct Registration {
     std::uint32_t max_bindings = 1'000'000;
     std::uint32_t max_rules_per_node = 100'000;
     std::uint32_t requests_per_source_per_s = 200;
-    std::uint32_t organization = 32473;  ///< RFC 3115 number of the policy synchronisation
+    std::uint32_t organization = 32473;             ///< RFC 3115 number of the policy synchronisation
     std::chrono::milliseconds dataplane_wait{500};  ///< then 130
 };
 
@@ -100,6 +100,8 @@ struct HomeAgent {
     std::vector<Node> nodes;
     /// Label numbers of uplink names in policies this agent holds itself: the same on every node that uses them.
     UplinkNames uplinks;
+    /// What is allowed but should be changed (a key that everybody may read), one line each, for the log.
+    std::vector<std::string> warnings;
 };
 
 /// Reads and validates everything (files named inside included). The error is one line: file:line, key path, what was

@@ -15,12 +15,21 @@
 namespace homeward::config {
 
 /// RFC 5213 access technology types, as RFC 7629 If-ATT carries them.
-enum class AccessTechnology : std::uint8_t { virtual_link = 1, ppp = 2, ethernet = 3, wlan = 4, wimax = 5, gsm = 6, umts = 7, lte = 8 };
+enum class AccessTechnology : std::uint8_t {
+    virtual_link = 1,
+    ppp = 2,
+    ethernet = 3,
+    wlan = 4,
+    wimax = 5,
+    gsm = 6,
+    umts = 7,
+    lte = 8
+};
 
 struct UplinkConfig {
-    std::string name;       ///< `wlan`, `cellular`, …
-    std::string interface;  ///< kernel device
-    policy::Label label = 0;   ///< also its binding id; 1–254
+    std::string name;         ///< `wlan`, `cellular`, …
+    std::string interface;    ///< kernel device
+    policy::Label label = 0;  ///< also its binding id; 1–254
     AccessTechnology technology = AccessTechnology::wlan;
     std::optional<wire::Ipv4Address> gateway;  ///< none: from the kernel's routes
 };
@@ -39,18 +48,19 @@ struct MobileNode {
     std::chrono::seconds keepalive{0};          ///< 0: what the home agent assigns
     std::chrono::milliseconds hold_down{2000};  ///< an uplink that returned must stay up so long before it is used
     std::string interface = "homeward0";
-    std::uint16_t mtu = 0;                      ///< 0: the smallest uplink's − 32
-    std::vector<wire::Ipv4Prefix> routes;       ///< through the tunnel; empty: everything (default route)
-    std::vector<wire::Ipv4Prefix> excluded;     ///< never through the tunnel
+    std::uint16_t mtu = 0;                   ///< 0: the smallest uplink's − 32
+    std::vector<wire::Ipv4Prefix> routes;    ///< through the tunnel; empty: everything (default route)
+    std::vector<wire::Ipv4Prefix> excluded;  ///< never through the tunnel
     std::uint32_t route_table = 4340;
-    std::uint32_t rule_priority = 4340;         ///< own rules sit here and just behind; below 10000 on Android
+    std::uint32_t rule_priority = 4340;  ///< own rules sit here and just behind; below 10000 on Android
     Ipv6 ipv6 = Ipv6::block;
     ipc::Checksum udp_checksum = ipc::Checksum::compute;
     ipc::Ecn ecn = ipc::Ecn::compatibility;
     bool clamp_mss = true;
-    bool require_bpf = false;                   ///< refuse to start on the user-space fallback
+    bool require_bpf = false;  ///< refuse to start on the user-space fallback
     std::uint32_t organization = 32473;
     std::filesystem::path admin_socket = "/run/homeward/mn.sock";
+    std::vector<std::string> warnings;  ///< as HomeAgent::warnings
 
     UplinkNames uplink_names() const;
 };

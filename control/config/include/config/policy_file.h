@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/rule.h"
@@ -23,5 +24,9 @@ struct PolicyFile {
 /// Reads policy YAML. `prefer` is completed with the remaining uplinks of `default`; `only` is not; `drop: true` is
 /// an empty list. The error is one line: file:line, key path, what was expected.
 Result<PolicyFile> load_policy(const std::filesystem::path& file, const UplinkNames& uplinks);
+/// The same from text that is at hand; `file` only names it in errors.
+Result<PolicyFile> parse_policy(const std::filesystem::path& file, std::string_view text, const UplinkNames& uplinks);
+/// The uplink names that a policy uses, numbered from 1 as they appear: enough to check a file on its own.
+Result<UplinkNames> uplinks_named_in(const std::filesystem::path& file);
 
 }  // namespace homeward::config

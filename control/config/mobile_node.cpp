@@ -1,0 +1,206 @@
+#include "config/mobile_node.h"
+
+#include "association.h"
+#include "home_agent_reader.h"
+#include "names.h"
+#include "policy_reader.h"
+
+namespace homeward::config {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+void read_identity(const Value& value, MobileNode& out) {
+    const Map map{value, {"nai", "home_address", "home_agent", "association", "admin_socket"}};
+    if (const auto nai = map.find("nai")) {
+        out.nai = read_nai(*nai);
+    }
+    if (const auto address = map.find("home_address")) {
+        out.home_address = address->address();
+    } else if (out.nai.empty()) {
+        value.fail("expected nai, home_address or both");
+    }
+    if (const auto agent = map.require("home_agent")) {
+        out.home_agent = agent->address();
+        if (out.home_address == out.home_agent) {
+            agent->fail("is the home address");
+        }
+    }
+    if (const auto association = map.require("association")) {
+        out.association = read_association(*association, out.warnings);
+    }
+    if (const auto path = map.find("admin_socket")) {
+        out.admin_socket = path->text(1, 107);  // sockaddr_un
+    }
+}
+
+AccessTechnology read_technology(const Value& value) {
+    using enum AccessTechnology;
+    return value.one_of<AccessTechnology>({{"virtual", virtual_link},
+                                           {"ppp", ppp},
+                                           {"ethernet", ethernet},
+                                           {"wlan", wlan},
+                                           {"wimax", wimax},
+                                           {"gsm", gsm},
+                                           {"umts", umts},
+                                           {"lte", lte}});
+}
+
+struct UplinksRead {
+    Once names{"the name"};
+    Once interfaces{"the interface"};
+    Once labels{"the label"};
+};
+
+UplinkConfig read_uplink(const Value& value, UplinksRead& read) {
+    const Map map{value, {"name", "interface", "label", "technology", "gateway"}};
+    UplinkConfig uplink;
+    if (const auto name = map.require("name")) {
+        uplink.name = name->text(1, 32);
+        read.names.add(*name, uplink.name);
+    }
+    if (const auto interface = map.require("interface")) {
+        uplink.interface = read_device_name(*interface);
+        read.interfaces.add(*interface, uplink.interface);
+    }
+    if (const auto label = map.require("label")) {
+        uplink.label = label->number<policy::Label>(1, 254);  // also a binding id, where 255 is reserved
+        read.labels.add(*label, std::to_string(uplink.label));
+    }
+    if (const auto technology = map.find("technology")) {
+        uplink.technology = read_technology(*technology);
+    }
+    if (const auto gateway = map.find("gateway")) {
+        uplink.gateway = gateway->address();
+    }
+    return uplink;
+}
+
+void read_uplinks(const Value& value, MobileNode& out) {
+    UplinksRead read;
+    if (value.is_sequence() && (value.items() == 0 || value.items() > policy::kMaxUplinks)) {
+        value.fail("expected 1 to " + std::to_string(policy::kMaxUplinks) + " uplinks, got " +
+                   std::to_string(value.items()));
+    }
+    for (std::size_t i = 0; i < value.items(); ++i) {
+        out.uplinks.push_back(read_uplink(value.item(i), read));
+    }
+}
+
+void read_registration(const Value& value, MobileNode& out) {
+    const Map map{value, {"lifetime", "keepalive", "organization"}};
+    if (const auto found = map.find("lifetime")) {
+        out.lifetime = found->seconds(seconds{1}, seconds{65534});
+    }
+    if (const auto found = map.find("keepalive")) {
+        out.keepalive = found->seconds(seconds{0}, seconds{65535});
+    }
+    if (const auto found = map.find("organization")) {
+        out.organization = found->number<std::uint32_t>(1, 0xffffffff);
+    }
+}
+
+void read_tunnel(const Value& value, MobileNode& out) {
+    const Map map{value, {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "require_bpf"}};
+    if (const auto found = map.find("interface")) {
+        out.interface = read_device_name(*found);
+        for (const UplinkConfig& uplink : out.uplinks) {
+            if (uplink.interface == out.interface) {
+                found->fail("is the interface of uplink " + uplink.name);
+            }
+        }
+    }
+    if (const auto found = map.find("mtu"); found && found->raw() != "automatic") {
+        out.mtu = found->number<std::uint16_t>(576, 9216);
+    }
+    read_tunnel_choices(map, out.udp_checksum, out.ecn, out.clamp_mss);
+    if (const auto found = map.find("ipv6")) {
+        out.ipv6 = found->one_of<Ipv6>({{"block", Ipv6::block}, {"leave", Ipv6::leave}});
+    }
+    if (const auto found = map.find("require_bpf")) {
+        out.require_bpf = found->boolean();
+    }
+}
+
+std::vector<wire::Ipv4Prefix> read_prefixes(const Value& value) {
+    std::vector<wire::Ipv4Prefix> prefixes;
+    for (std::size_t i = 0; i < value.items(); ++i) {
+        prefixes.push_back(value.item(i).prefix());
+    }
+    return prefixes;
+}
+
+void read_routing(const Value& value, MobileNode& out) {
+    const Map map{value, {"routes", "excluded", "table", "rule_priority"}};
+    if (const auto found = map.find("routes")) {
+        out.routes = read_prefixes(*found);
+    }
+    if (const auto found = map.find("excluded")) {
+        out.excluded = read_prefixes(*found);
+    }
+    if (const auto found = map.find("table")) {
+        out.route_table = found->number<std::uint32_t>(1, 0xffffffff);
+        if (out.route_table >= 253 && out.route_table <= 255) {
+            found->fail("the tables 253 to 255 are the kernel's own");
+        }
+    }
+    if (const auto found = map.find("rule_priority")) {
+        out.rule_priority = found->number<std::uint32_t>(1, 32'000);
+    }
+}
+
+void read_handover(const Value& value, MobileNode& out) {
+    const Map map{value, {"hold_down"}};
+    if (const auto found = map.find("hold_down")) {
+        out.hold_down = found->duration(milliseconds{0}, milliseconds{600'000});
+    }
+}
+
+}  // namespace
+
+UplinkNames MobileNode::uplink_names() const {
+    UplinkNames names;
+    for (const UplinkConfig& uplink : uplinks) {
+        names.emplace(uplink.name, uplink.label);
+    }
+    return names;
+}
+
+Result<MobileNode> load_mobile_node(const std::filesystem::path& file) {
+    const auto document = Document::load(file);
+    if (!document) {
+        return document.error();
+    }
+    Report report;
+    const Value root{*document, report};
+    const Map map{root, {"node", "uplinks", "policy", "registration", "tunnel", "routing", "handover"}};
+    MobileNode out;
+    if (const auto node = map.require("node")) {
+        read_identity(*node, out);
+    }
+    if (const auto uplinks = map.require("uplinks")) {
+        read_uplinks(*uplinks, out);
+    }
+    if (const auto registration = map.find("registration")) {
+        read_registration(*registration, out);
+    }
+    if (const auto tunnel = map.find("tunnel")) {
+        read_tunnel(*tunnel, out);
+    }
+    if (const auto routing = map.find("routing")) {
+        read_routing(*routing, out);
+    }
+    if (const auto handover = map.find("handover")) {
+        read_handover(*handover, out);
+    }
+    if (const auto policy = map.require("policy")) {
+        out.policy = read_policy_or_file(*policy, out.uplink_names());
+    }
+    if (report.failed()) {
+        return report.error();
+    }
+    return out;
+}
+
+}  // namespace homeward::config

@@ -1,0 +1,110 @@
+#include "config/mobile_node.h"
+
+#include <gtest/gtest.h>
+
+#include "scratch.h"
+
+namespace homeward::config {
+namespace {
+
+const std::string kMinimal = R"(node:
+  nai: a@example.org
+  home_agent: 192.0.2.1
+  association: {spi: 256, key: 00112233445566778899aabbccddeeff}
+uplinks:
+  - {name: wlan, interface: wlan0, label: 1}
+  - {name: cellular, interface: rmnet0, label: 2, technology: lte}
+policy:
+  default: [wlan, cellular]
+)";
+
+TEST(MobileNode, SampleHoldsTheDefaults) {
+    const auto read = load_mobile_node(std::filesystem::path{HOMEWARD_CONFIGS} / "mn.yaml");
+    ASSERT_TRUE(read.ok()) << read.error().text;
+    MobileNode plain;
+    plain.nai = read->nai;
+    plain.home_address = read->home_address;
+    plain.home_agent = read->home_agent;
+    plain.association = read->association;
+    plain.uplinks = read->uplinks;
+    EXPECT_TRUE(needs_restart(plain, *read).empty()) << needs_restart(plain, *read).front();
+    EXPECT_EQ(read->lifetime, plain.lifetime);
+    EXPECT_EQ(read->keepalive, plain.keepalive);
+    EXPECT_EQ(read->hold_down, plain.hold_down);
+    EXPECT_EQ(read->policy.policy.rules.size(), 3U);
+    EXPECT_EQ(read->uplink_names(), (UplinkNames{{"wlan", 1}, {"cellular", 2}}));
+    EXPECT_EQ(read->uplinks[1].gateway->to_string(), "10.64.0.1");
+}
+
+TEST(MobileNode, MinimalFileIsRead) {
+    const Scratch scratch;
+    const auto read = load_mobile_node(scratch.write("mn.yaml", kMinimal));
+    ASSERT_TRUE(read.ok()) << read.error().text;
+    EXPECT_FALSE(read->home_address);
+    EXPECT_EQ(read->uplinks.at(0).technology, AccessTechnology::wlan);
+    EXPECT_EQ(read->uplinks.at(1).technology, AccessTechnology::lte);
+    EXPECT_EQ(read->policy.policy.fallback, (policy::LabelList{1, 2}));
+    EXPECT_EQ(read->interface, "homeward0");
+}
+
+TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
+    struct Row {
+        const char* from;
+        const char* to;
+        const char* error;
+    };
+    const Row rows[] = {
+        {"  nai: a@example.org\n", "", "mn.yaml:2: node: expected nai, home_address or both"},
+        {"nai: a@example.org", "home_address: 192.0.2.1", "mn.yaml:3: node.home_agent: is the home address"},
+        {"label: 2", "label: 1", "mn.yaml:7: uplinks[1].label: the label 1 is also that of uplinks[0].label"},
+        {"label: 2", "label: 255", "mn.yaml:7: uplinks[1].label: expected a number from 1 to 254, got \"255\""},
+        {", label: 2", "", "mn.yaml:7: uplinks[1]: the key \"label\" is missing"},
+        {"interface: rmnet0", "interface: wlan0",
+         "mn.yaml:7: uplinks[1].interface: the interface wlan0 is also that of uplinks[0].interface"},
+        {"interface: rmnet0", "interface: a-device-name-too-long",
+         "mn.yaml:7: uplinks[1].interface: expected a name of 1 to 15 characters without '/', ':' or spaces, got "
+         "\"a-device-name-too-long\""},
+        {"name: cellular", "name: wlan", "mn.yaml:7: uplinks[1].name: the name wlan is also that of uplinks[0].name"},
+        {"technology: lte", "technology: 5g",
+         "mn.yaml:7: uplinks[1].technology: expected one of virtual, ppp, ethernet, wlan, wimax, gsm, umts, lte, got "
+         "\"5g\""},
+        {"[wlan, cellular]", "[wlan, wired]",
+         "mn.yaml:9: policy.default[1]: expected an uplink (cellular, wlan), got \"wired\""},
+        {"policy:\n  default: [wlan, cellular]\n", "", "mn.yaml:1: the key \"policy\" is missing"},
+        {"policy:", "tunnel: {interface: wlan0}\npolicy:",
+         "mn.yaml:8: tunnel.interface: is the interface of uplink wlan"},
+        {"policy:", "tunnel: {mtu: 100}\npolicy:",
+         "mn.yaml:8: tunnel.mtu: expected a number from 576 to 9216, got \"100\""},
+        {"policy:", "routing: {table: 254}\npolicy:",
+         "mn.yaml:8: routing.table: the tables 253 to 255 are the kernel's own"},
+        {"policy:", "routing: {routes: [10.0.0.1/8]}\npolicy:",
+         "mn.yaml:8: routing.routes[0]: expected a prefix without host bits (10.0.0.0/8), got \"10.0.0.1/8\""},
+        {"policy:", "handover: {hold_down: 2}\npolicy:",
+         "mn.yaml:8: handover.hold_down: expected a time from 0 s to 600 s with its unit (ms, s, min or h), got \"2\""},
+        {"policy:", "hold_down: 2 s\npolicy:",
+         "mn.yaml:8: hold_down: unknown key; known here: node, uplinks, policy, registration, tunnel, routing, "
+         "handover"},
+    };
+    const Scratch scratch;
+    for (const Row& row : rows) {
+        const auto read = load_mobile_node(scratch.write("mn.yaml", with(kMinimal, row.from, row.to)));
+        const std::string text = read.ok() ? "" : scratch.without_path(read.error().text);
+        EXPECT_EQ(text, row.error) << row.from << " -> " << row.to;
+    }
+}
+
+TEST(MobileNode, NeedsRestartNamesTheKeys) {
+    const Scratch scratch;
+    const auto current = load_mobile_node(scratch.write("mn.yaml", kMinimal));
+    ASSERT_TRUE(current.ok()) << current.error().text;
+    MobileNode next = *current;
+    next.policy = {};
+    next.lifetime = std::chrono::seconds{5};
+    EXPECT_TRUE(needs_restart(*current, next).empty());
+    next.uplinks.pop_back();
+    next.association.key[0] ^= 1U;
+    EXPECT_EQ(needs_restart(*current, next), (std::vector<std::string>{"node.association", "uplinks"}));
+}
+
+}  // namespace
+}  // namespace homeward::config
