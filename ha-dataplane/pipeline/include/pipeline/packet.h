@@ -18,8 +18,8 @@ enum class Source : std::uint8_t {
     own,     ///< the pipeline made it: ICMP errors, echo replies
 };
 
-/// What the stages know about one packet while its burst is worked on. Behind the Ethernet header only: from
-/// classification on, `mbuf` begins with `ip`, until transmission puts an Ethernet header in front again.
+/// What the stages know about one packet while its burst is worked on. `mbuf` begins with the Ethernet header as long
+/// as `framed`, afterwards with `ip`, until transmission puts a new Ethernet header in front.
 struct Packet {
     rte_mbuf* mbuf = nullptr;
     Ipv4Header* ip = nullptr;
@@ -27,6 +27,7 @@ struct Packet {
     const tables::Binding* through = nullptr;  ///< the node whose tunnel it came out of
     std::uint16_t port = tables::kNoPort;      ///< where it came in
     Source source = Source::wire;
+    bool framed = true;
     bool link_group = false;    ///< came as link-layer broadcast or multicast
     bool wrapped = false;       ///< carries our tunnel headers, UDP checksum still open
     tables::UplinkWord uplink;  ///< chosen, or for `through` the one it came by

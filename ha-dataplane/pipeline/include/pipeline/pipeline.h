@@ -26,13 +26,12 @@ enum class Origin : std::uint8_t {
 /// One worker's packet processing. A burst goes through the stages together, so that the lines a stage needs were
 /// asked for by the stage before:
 ///
-///     wire ─ classify ─┬─ arp
-///                      ├─ decap ─┬─ echo ──────────────┐
-///                      │         ├─ (kernel)           │
-///                      │         └─ hairpin ─┐         │
-///     kernel ──────────┼─ downlink ──────────┴─ encap ─┤
-///                      ├─ transit ── forward ──────────┴─ transmit (route, neighbour, Ethernet)
-///                      └─ (kernel)
+///     frame ─ classify ─┬─ arp
+///                       ├─ decap ─┬─ echo ───────────────────────────┐
+///                       │         └─┐                                │
+///                       └───────────┴─ dispatch ─┬─ encap (downlink) ┤
+///                                                ├─ forward (transit)┴─ transmit (route, neighbour, Ethernet)
+///                                                └─ kernel, or unchanged out of the port
 ///
 /// Every packet ends in `Output`, waits for its neighbour, or is freed under a name (stats::Drop). Nothing here
 /// allocates, locks, logs or calls the system. The object is large (≈ 100 KB); it is made before the worker starts.
@@ -67,55 +66,72 @@ class Pipeline {
     static constexpr unsigned kPackets = 2 * kBurst;  ///< received ones and the ICMP errors they cause
     using PacketList = List<Packet*, kPackets>;
 
+    using Sink = void (Pipeline::*)(Packet&);
+
     // classify.cpp
     void classify(Packet& packet);
-    void classify_wire(Packet& packet, const EthernetHeader& ethernet);
-    void classify_local(Packet& packet);
-    bool accept_ipv4(Packet& packet);
+    bool for_us(Packet& packet, const EthernetHeader& ethernet) const;
+    bool header_valid(Packet& packet);
     bool is_tunnel_data(const Packet& packet) const;
+    void expect_inner(Packet& packet);
+    void expect_destination(Packet& packet);
+    // dispatch.cpp
+    void dispatch(Packet& packet);
+    void dispatch_wire(Packet& packet);
+    void dispatch_inner(Packet& packet, tables::Route route);
+    bool strip_link(Packet& packet);
+    bool is_registration(const Packet& packet) const;
     // arp.cpp
     void arp(Packet& packet);
+    bool proxied(const ArpPacket& request, std::uint16_t port) const;
     // decap.cpp
     void decap(Packet& packet);
-    bool tunnel_headers_valid(Packet& packet);
+    bool udp_valid(Packet& packet);
     bool inner_header_valid(Packet& packet);
     bool tuple_matches(Packet& packet);
-    bool inner_acceptable(Packet& packet);
-    void dispatch_inner(Packet& packet);
+    bool inner_acceptable(Packet& packet, std::uint8_t outer_ecn);
+    bool merge_ecn(Packet& packet, std::uint8_t outer_ecn);
     // echo.cpp
     bool is_echo(const Packet& packet) const;
     void echo(Packet& packet);
     // forward.cpp
     void forward(Packet& packet);
-    bool decrement_ttl(Packet& packet);
+    bool ttl_suffices(Packet& packet);
+    static void decrement_ttl(Ipv4Header& ip);
     // encap.cpp
-    void choose_uplink(Packet& packet);
+    void encap_all();
+    bool choose_uplink(Packet& packet);
+    bool take_first_up(Packet& packet, const policy::LabelList* names);
+    policy::FlowKey flow_key(const Packet& packet);
     void encap(Packet& packet);
     bool may_enter_tunnel(Packet& packet);
-    policy::FlowKey flow_key(const Packet& packet);
-    void wrap_and_transmit(Packet& packet);
+    bool loops(const Packet& packet) const;
+    void wrap(Packet& packet);
     // mss.cpp
     void clamp_mss(Packet& packet, unsigned mtu);
     // fragment.cpp
-    template <class Send>
-    void fragment(Packet& packet, unsigned mtu, Send send);
+    /// Cuts the packet into pieces of at most `mtu` bytes, hands each to `sink`, and frees it.
+    void fragment(Packet& packet, unsigned mtu, Sink sink);
     // icmp.cpp
     void icmp_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint16_t mtu = 0);
-    bool may_report(const Packet& about) const;
-    /// True when the packet was an error about one of our tunnels and is gone.
+    static bool may_report(const Packet& about);
     bool tunnel_error(Packet& packet);
+    void path_mtu_hint(Packet& packet, const Ipv4Header& quoted, const IcmpHeader& icmp, unsigned quoted_bytes);
     // transmit.cpp
     void transmit(Packet& packet);
     void transmit_unicast(Packet& packet, tables::Route route);
-    void send(std::uint16_t port, tables::NeighbourWord neighbour, rte_mbuf* mbuf);
-    void finish_checksum(Packet& packet, const tables::Port& port);
+    void no_way(Packet& packet, tables::RouteKind kind);
     void too_big_for_port(Packet& packet, std::uint16_t mtu);
-    void refuse_route(Packet& packet, tables::RouteKind kind);
+    void finish_checksums(Packet& packet, const tables::Port& port) const;
+    void send(std::uint16_t port, tables::NeighbourWord neighbour, rte_mbuf* mbuf);
+    void push_tx(std::uint16_t port, rte_mbuf* frame);
+    // waiting.cpp
+    void hold(std::uint16_t port, wire::Ipv4Address neighbour, rte_mbuf* mbuf);
+    void settle(Waiting::Entry& entry);
     // kernel.cpp
     void to_kernel(Packet& packet, KernelClass kernel_class);
-    void inject(Packet& packet, std::uint16_t port, KernelClass kernel_class);
+    void inject(Packet& packet, std::uint16_t port);
     void push_to_kernel(std::uint16_t port, KernelClass kernel_class, rte_mbuf* frame);
-    void push_tx(std::uint16_t port, rte_mbuf* frame);
     void leave_by_port(Packet& packet);
     // pipeline.cpp
     void run_stages();
@@ -129,7 +145,8 @@ class Pipeline {
     Output* output_ = nullptr;
     std::uint64_t now_ = 0;
     unsigned packet_count_ = 0;
-    PacketList tunnelled_;  ///< to be stripped
+    PacketList tunnelled_;  ///< tunnel data for us
+    PacketList arrived_;    ///< IPv4 whose destination is to be looked at
     PacketList downlink_;   ///< to a bound home address
     PacketList transit_;    ///< to be routed
 

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <rte_ip.h>
+
+#include <cstdint>
+
+#include "pipeline/headers.h"
+
+namespace homeward::pipeline {
+
+/// Internet checksum of `size` contiguous bytes, ready to be stored. 0 when the bytes include a right checksum.
+inline be16 checksum_of(const void* bytes, std::size_t size) noexcept {
+    return be16::from_raw(static_cast<std::uint16_t>(~rte_raw_cksum(bytes, size)));
+}
+
+inline void set_checksum(Ipv4Header& ip) noexcept {
+    ip.checksum = be16{0};
+    ip.checksum = checksum_of(&ip, ip.header_length());
+}
+
+/// RFC 1624: `checksum` after a 16-bit word it covers changed from `before` to `after`.
+inline be16 updated(be16 checksum, std::uint16_t before, std::uint16_t after) noexcept {
+    std::uint32_t sum = static_cast<std::uint16_t>(~checksum.host());
+    sum += static_cast<std::uint16_t>(~before);
+    sum += after;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return be16{static_cast<std::uint16_t>(~sum)};
+}
+
+/// One's complement sum over the UDP datagram at `offset` of `mbuf` and its pseudo header, folded but not inverted:
+/// 0xffff when a right checksum is in it. False when the packet is shorter than the UDP length says.
+inline bool udp_sum(const rte_mbuf* mbuf, std::uint32_t offset, const Ipv4Header& ip, be16 udp_length,
+                    std::uint16_t& sum) noexcept {
+    struct PseudoHeader {
+        be32 source, destination;
+        std::uint8_t zero, protocol;
+        be16 length;
+    } const pseudo{ip.source, ip.destination, 0, kProtocolUdp, udp_length};
+    static_assert(sizeof pseudo == 12);
+    std::uint16_t datagram = 0;
+    if (rte_raw_cksum_mbuf(mbuf, offset, udp_length.host(), &datagram) != 0) {
+        return false;
+    }
+    const std::uint32_t both = std::uint32_t{datagram} + rte_raw_cksum(&pseudo, sizeof pseudo);
+    sum = static_cast<std::uint16_t>((both & 0xffff) + (both >> 16));
+    return true;
+}
+
+}  // namespace homeward::pipeline

@@ -1,0 +1,102 @@
+#include <homeward/tunnel.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "checksum.h"
+#include "pipeline/pipeline.h"
+
+namespace homeward::pipeline {
+
+using stats::Drop;
+
+/// Decides by the headers alone, and asks for the table lines the next stages will touch.
+void Pipeline::classify(Packet& packet) {
+    if (rte_pktmbuf_data_len(packet.mbuf) < sizeof(EthernetHeader)) {
+        return drop(packet, Drop::classify_short_frame);
+    }
+    const auto& ethernet = *rte_pktmbuf_mtod(packet.mbuf, const EthernetHeader*);
+    const bool from_wire = packet.source == Source::wire;
+    if (from_wire && !for_us(packet, ethernet)) {
+        return drop(packet, Drop::classify_foreign_mac);
+    }
+    if (ethernet.type.host() == kEtherTypeArp) {
+        return arp(packet);
+    }
+    if (ethernet.type.host() != kEtherTypeIpv4) {
+        return from_wire ? to_kernel(packet, KernelClass::other) : leave_by_port(packet);
+    }
+    packet.ip = rte_pktmbuf_mtod_offset(packet.mbuf, Ipv4Header*, sizeof(EthernetHeader));
+    if (!from_wire) {
+        // What the kernel sends is its own responsibility; only a header that can be read is looked at.
+        if (rte_pktmbuf_data_len(packet.mbuf) < sizeof(EthernetHeader) + sizeof(Ipv4Header)) {
+            return leave_by_port(packet);
+        }
+        return expect_destination(packet);
+    }
+    if (!header_valid(packet)) {
+        return;
+    }
+    is_tunnel_data(packet) ? expect_inner(packet) : expect_destination(packet);
+}
+
+bool Pipeline::for_us(Packet& packet, const EthernetHeader& ethernet) const {
+    packet.link_group = (ethernet.destination[0] & 1) != 0;
+    return packet.link_group || ethernet.destination == shared_->ports[packet.port].mac;
+}
+
+/// RFC 1812 §5.2.2. Drops the packet when false.
+bool Pipeline::header_valid(Packet& packet) {
+    const unsigned available = rte_pktmbuf_pkt_len(packet.mbuf) - static_cast<unsigned>(sizeof(EthernetHeader));
+    const unsigned contiguous = rte_pktmbuf_data_len(packet.mbuf) - static_cast<unsigned>(sizeof(EthernetHeader));
+    if (contiguous < sizeof(Ipv4Header)) {
+        drop(packet, Drop::classify_short_frame);
+        return false;
+    }
+    const Ipv4Header& ip = *packet.ip;
+    const unsigned header = ip.header_length();
+    if (ip.version_ihl >> 4 != 4 || header < sizeof(Ipv4Header) || header > contiguous ||
+        ip.total_length.host() < header || ip.total_length.host() > available) {
+        drop(packet, Drop::classify_bad_header);
+        return false;
+    }
+    const std::uint64_t checked = packet.mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+    if (checked == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
+        (checked != RTE_MBUF_F_RX_IP_CKSUM_GOOD && checksum_of(&ip, header) != be16{0})) {
+        drop(packet, Drop::classify_bad_checksum);
+        return false;
+    }
+    return true;
+}
+
+/// UDP to the end of our tunnels whose payload begins with type 4. Fragments are the kernel's.
+bool Pipeline::is_tunnel_data(const Packet& packet) const {
+    const Ipv4Header& ip = *packet.ip;
+    if (!shared_->settled || ip.destination.host() != shared_->settings.home_agent || ip.protocol != kProtocolUdp ||
+        ip.is_fragment()) {
+        return false;
+    }
+    const std::uint8_t* transport = packet.transport(sizeof(UdpHeader) + 1);
+    return transport != nullptr &&
+           reinterpret_cast<const UdpHeader*>(transport)->destination_port.host() == shared_->settings.tunnel_port &&
+           transport[sizeof(UdpHeader)] == HOMEWARD_TUNNEL_TYPE_DATA;
+}
+
+/// Tunnel data: the binding will be the one of the inner source, which so far nobody has checked.
+void Pipeline::expect_inner(Packet& packet) {
+    const std::uint8_t* transport = packet.transport(sizeof(UdpHeader) + sizeof(TunnelHeader) + sizeof(Ipv4Header));
+    if (transport != nullptr) {
+        const auto& inner = *reinterpret_cast<const Ipv4Header*>(transport + sizeof(UdpHeader) + sizeof(TunnelHeader));
+        packet.through = shared_->slot(inner.from());
+        rte_prefetch0(packet.through);
+    }
+    tunnelled_.push(&packet);
+}
+
+void Pipeline::expect_destination(Packet& packet) {
+    packet.binding = shared_->slot(packet.ip->to());
+    rte_prefetch0(packet.binding);
+    routes_.prefetch(packet.ip->to());
+    arrived_.push(&packet);
+}
+
+}  // namespace homeward::pipeline

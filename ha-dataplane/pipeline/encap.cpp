@@ -1,0 +1,220 @@
+#include <homeward/tunnel.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+
+#include "checksum.h"
+#include "pipeline/pipeline.h"
+
+namespace homeward::pipeline {
+
+using stats::Drop;
+using stats::Event;
+using tables::Binding;
+using tables::UplinkWord;
+
+namespace {
+
+constexpr std::uint64_t kFragmentLifetimeS = 30;
+
+bool has_ports(std::uint8_t protocol) {
+    constexpr std::uint8_t kDccp = 33, kSctp = 132, kUdpLite = 136;
+    return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kSctp || protocol == kDccp ||
+           protocol == kUdpLite;
+}
+
+}  // namespace
+
+/// Three passes over what goes to nodes: the policy's lines, the uplink, the headers. ICMP errors that come up on the
+/// way join the list's end and get their own round.
+void Pipeline::encap_all() {
+    for (unsigned done = 0; done < downlink_.count;) {
+        const unsigned end = downlink_.count;
+        for (unsigned i = done; i < end; ++i) {
+            const Packet& packet = *downlink_.items[i];
+            const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
+            if (policy != nullptr) {
+                policy->table.prefetch(packet.ip->from());
+            }
+        }
+        for (unsigned i = done; i < end; ++i) {
+            if (choose_uplink(*downlink_.items[i])) {
+                routes_.prefetch(wire::Ipv4Address{downlink_.items[i]->uplink.care_of()});
+            }
+        }
+        for (unsigned i = done; i < end; ++i) {
+            if (downlink_.items[i]->mbuf != nullptr) {
+                encap(*downlink_.items[i]);
+            }
+        }
+        done = end;
+    }
+}
+
+/// Sets the packet's uplink: the first one of the rule that is up. Drops the packet when there is none.
+bool Pipeline::choose_uplink(Packet& packet) {
+    const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
+    if (policy == nullptr) {
+        if (take_first_up(packet, nullptr)) {
+            return true;
+        }
+        drop(packet, Drop::encap_no_uplink);
+        return false;
+    }
+    const policy::LabelList& names = policy->table.lookup(flow_key(packet)).uplinks;
+    if (!names.empty() && take_first_up(packet, &names)) {
+        return true;
+    }
+    drop(packet, names.empty() ? Drop::encap_policy : Drop::encap_no_uplink);
+    return false;
+}
+
+/// Each word is read once, so that what is chosen is what is used.
+bool Pipeline::take_first_up(Packet& packet, const policy::LabelList* names) {
+    const Binding& binding = *packet.binding;
+    const std::uint32_t order = binding.order.load(std::memory_order_acquire);
+    std::array<UplinkWord, ipc::kMaxUplinks> words;
+    const unsigned count = std::min(Binding::count(order), static_cast<unsigned>(words.size()));
+    for (unsigned position = 0; position < count; ++position) {
+        words[position] = binding.uplink(Binding::slot(order, position));
+    }
+    const auto take = [&](unsigned position) {
+        packet.uplink = words[position];
+        packet.tunnel_mtu = binding.mtu[Binding::slot(order, position)].load(std::memory_order_relaxed);
+        return true;
+    };
+    if (names == nullptr) {
+        for (unsigned position = 0; position < count; ++position) {
+            if (words[position].up()) {
+                return take(position);
+            }
+        }
+        return false;
+    }
+    for (const policy::Label name : *names) {
+        for (unsigned position = 0; position < count; ++position) {
+            if (words[position].up() && words[position].name() == name) {
+                return take(position);
+            }
+        }
+    }
+    return false;
+}
+
+/// The correspondent's side of the packet. Later fragments follow their first one when its port is remembered.
+policy::FlowKey Pipeline::flow_key(const Packet& packet) {
+    const Ipv4Header& ip = *packet.ip;
+    policy::FlowKey key{.correspondent = ip.from(), .protocol = ip.protocol};
+    if (!has_ports(ip.protocol)) {
+        return key;
+    }
+    if (ip.is_later_fragment()) {
+        key.has_port = fragments_.recall(ip, now_, kFragmentLifetimeS * tsc_hz_, key.port);
+        return key;
+    }
+    if (const std::uint8_t* ports = packet.transport(2); ports != nullptr) {
+        key.has_port = true;
+        key.port = reinterpret_cast<const be16*>(ports)->host();
+        if (ip.is_fragment()) {
+            fragments_.remember(ip, key.port, now_);
+        }
+    }
+    return key;
+}
+
+/// The packet has its uplink; what can still be wrong with it, and the changes a hop makes.
+void Pipeline::encap(Packet& packet) {
+    const bool forwarded = packet.source == Source::wire || packet.source == Source::tunnel;
+    if (forwarded && (!may_enter_tunnel(packet) || !ttl_suffices(packet))) {
+        return;
+    }
+    const bool too_big = packet.length() > packet.tunnel_mtu;
+    if (too_big && packet.ip->dont_fragment()) {
+        icmp_error(packet, IcmpHeader::kUnreachable, IcmpHeader::kFragmentationNeeded, packet.tunnel_mtu);
+        return drop(packet, Drop::encap_too_big);
+    }
+    if (forwarded) {
+        decrement_ttl(*packet.ip);
+    }
+    unsigned clamp = packet.binding->clamp_mtu.load(std::memory_order_relaxed);
+    if (packet.through != nullptr) {
+        clamp = std::min<unsigned>(clamp, packet.through->clamp_mtu.load(std::memory_order_relaxed));
+    }
+    clamp_mss(packet, clamp);
+    too_big ? fragment(packet, packet.tunnel_mtu, &Pipeline::wrap) : wrap(packet);
+}
+
+/// RFC 2003 §3.2 and §5.1, RFC 5944 §4.2.3: what must not be tunnelled lest it goes round.
+bool Pipeline::may_enter_tunnel(Packet& packet) {
+    if (packet.source == Source::tunnel) {
+        return true;  // its source is a home address, checked on the way out of the tunnel
+    }
+    if (!packet.ip->from().is_unicast()) {
+        drop(packet, Drop::encap_bad_source);
+    } else if (packet.ip->source.host() == shared_->settings.home_agent ||
+               routes_.lookup(packet.ip->from()).kind() == tables::RouteKind::local) {
+        drop(packet, Drop::encap_own_source);
+    } else if (loops(packet)) {
+        drop(packet, Drop::encap_loop);
+    }
+    return packet.mbuf != nullptr;
+}
+
+/// Already encapsulated for this node, by one of its care-of addresses: the node sent our tunnel packet back.
+bool Pipeline::loops(const Packet& packet) const {
+    const Ipv4Header& ip = *packet.ip;
+    const Ipv4Header* nested = nullptr;
+    if (ip.protocol == kProtocolIpip && !ip.is_later_fragment()) {
+        nested = reinterpret_cast<const Ipv4Header*>(packet.transport(sizeof(Ipv4Header)));
+    } else if (ip.protocol == kProtocolUdp && !ip.is_later_fragment()) {
+        constexpr unsigned kFraming = sizeof(UdpHeader) + sizeof(TunnelHeader);
+        const std::uint8_t* transport = packet.transport(kFraming + sizeof(Ipv4Header));
+        if (transport != nullptr && transport[sizeof(UdpHeader)] == HOMEWARD_TUNNEL_TYPE_DATA &&
+            transport[sizeof(UdpHeader) + 1] == HOMEWARD_NEXT_HEADER_IPV4) {
+            nested = reinterpret_cast<const Ipv4Header*>(transport + kFraming);
+        }
+    }
+    if (nested == nullptr || nested->destination != ip.destination) {
+        return false;
+    }
+    const std::uint32_t order = packet.binding->order.load(std::memory_order_acquire);
+    for (unsigned position = 0; position < Binding::count(order); ++position) {
+        if (packet.binding->uplink(Binding::slot(order, position)).care_of() == ip.source.host()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Puts the tunnel's headers in front and sends the packet to the uplink's care-of address. The outer packet is
+/// atomic (DF set), so that its id needs not be unique (RFC 6864 §4.1).
+void Pipeline::wrap(Packet& packet) {
+    const std::uint8_t inner_tos = packet.ip->tos;
+    const unsigned inner_length = packet.length();
+    auto* headers = reinterpret_cast<TunnelHeaders*>(rte_pktmbuf_prepend(packet.mbuf, sizeof(TunnelHeaders)));
+    if (headers == nullptr) {
+        return drop(packet, Drop::encap_no_headroom);
+    }
+    const ipc::Settings& settings = shared_->settings;
+    const bool copy_ecn = settings.ecn == ipc::Ecn::normal;
+    headers->ip = {.version_ihl = 0x45,
+                   .tos = static_cast<std::uint8_t>(copy_ecn ? inner_tos : inner_tos & 0xfc),
+                   .total_length = be16{static_cast<std::uint16_t>(inner_length + sizeof(TunnelHeaders))},
+                   .id = be16{outer_id_++},
+                   .fragment = be16{Ipv4Header::kDontFragment},
+                   .ttl = kTunnelTtl,
+                   .protocol = kProtocolUdp,
+                   .checksum = be16{0},
+                   .source = be32{settings.home_agent},
+                   .destination = be32{packet.uplink.care_of()}};
+    headers->udp = {be16{settings.tunnel_port}, be16{packet.uplink.port()},
+                    be16{static_cast<std::uint16_t>(inner_length + sizeof(UdpHeader) + sizeof(TunnelHeader))}, be16{0}};
+    headers->tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {0, 0}};
+    packet.ip = &headers->ip;
+    packet.wrapped = true;
+    counters_.count(Event::downlink_packets);
+    counters_.count(Event::downlink_bytes, inner_length);
+    transmit(packet);
+}
+
+}  // namespace homeward::pipeline

@@ -1,0 +1,105 @@
+#include "pipeline/pipeline.h"
+
+#include <rte_prefetch.h>
+
+namespace homeward::pipeline {
+namespace {
+
+/// How many packets ahead the frame's first lines are asked for.
+constexpr unsigned kAhead = 4;
+
+void prefetch_frame(rte_mbuf* mbuf) {
+    // Two lines: Ethernet, outer IP, UDP and tunnel header end at byte 46, the inner addresses at byte 66.
+    const auto* data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+    rte_prefetch0(data);
+    rte_prefetch0(data + 64);
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const Config& config)
+    : tables_(*config.tables),
+      routes_(config.tables->routes()),
+      neighbours_(config.tables->neighbours()),
+      counters_(*config.counters),
+      pool_(config.pool),
+      tsc_hz_(config.tsc_hz) {}
+
+Pipeline::~Pipeline() {
+    for (Waiting::Entry& entry : waiting_.entries()) {
+        for (unsigned i = 0; i < entry.count; ++i) {
+            drop(entry.packets[i], stats::Drop::stopping);
+        }
+    }
+}
+
+void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, unsigned count, std::uint64_t now,
+                       Output& output) {
+    shared_ = &tables_.shared();
+    output_ = &output;
+    now_ = now;
+    packet_count_ = 0;
+    tunnelled_.count = arrived_.count = downlink_.count = transit_.count = 0;
+    counters_.count(origin == Origin::wire ? stats::Event::wire_packets : stats::Event::kernel_packets, count);
+    if (port >= tables::kMaxPorts || !shared_->ports[port].present) {
+        for (unsigned i = 0; i < count; ++i) {
+            drop(frames[i], stats::Drop::classify_no_port);
+        }
+        return;
+    }
+    for (unsigned i = 0; i < count && i < kAhead; ++i) {
+        prefetch_frame(frames[i]);
+    }
+    for (unsigned i = 0; i < count; ++i) {
+        if (i + kAhead < count) {
+            prefetch_frame(frames[i + kAhead]);
+        }
+        Packet& packet = *new_packet();
+        packet.mbuf = frames[i];
+        packet.port = port;
+        packet.source = origin == Origin::wire ? Source::wire : Source::kernel;
+        classify(packet);
+    }
+    run_stages();
+}
+
+void Pipeline::run_stages() {
+    for (unsigned i = 0; i < tunnelled_.count; ++i) {
+        decap(*tunnelled_.items[i]);
+    }
+    for (unsigned i = 0; i < arrived_.count; ++i) {
+        dispatch(*arrived_.items[i]);
+    }
+    for (unsigned i = 0; i < transit_.count; ++i) {
+        forward(*transit_.items[i]);
+    }
+    encap_all();
+}
+
+/// Null when the burst has caused more ICMP errors than it had packets.
+Packet* Pipeline::new_packet() {
+    if (packet_count_ == kPackets) {
+        return nullptr;
+    }
+    Packet& packet = packets_[packet_count_++];
+    packet = Packet{};
+    return &packet;
+}
+
+void Pipeline::drop(Packet& packet, stats::Drop reason) {
+    drop(packet.mbuf, reason);
+    packet.mbuf = nullptr;
+}
+
+void Pipeline::drop(rte_mbuf* mbuf, stats::Drop reason) {
+    counters_.drop(reason);
+    rte_pktmbuf_free(mbuf);
+}
+
+void Pipeline::request(const Request& request) {
+    if (!output_->requests.push(request)) {
+        counters_.count(stats::Event::requests_lost);
+    }
+}
+
+}  // namespace homeward::pipeline

@@ -1,0 +1,123 @@
+#include <rte_ip.h>
+
+#include "checksum.h"
+#include "pipeline/pipeline.h"
+
+namespace homeward::pipeline {
+
+using stats::Drop;
+using stats::Event;
+using tables::NeighbourState;
+using tables::NeighbourWord;
+using tables::Route;
+using tables::RouteKind;
+
+/// An IP packet without a frame, complete but for the tunnel's checksums, to wherever its destination is routed.
+void Pipeline::transmit(Packet& packet) {
+    const Route route = routes_.lookup(packet.ip->to());
+    if (route.kind() == RouteKind::unicast) {
+        return transmit_unicast(packet, route);
+    }
+    if (route.kind() == RouteKind::local && !packet.wrapped) {
+        return inject(packet, route.port() != tables::kNoPort ? route.port() : packet.port);
+    }
+    no_way(packet, route.kind());
+}
+
+void Pipeline::no_way(Packet& packet, RouteKind kind) {
+    switch (kind) {
+        case RouteKind::broadcast:
+            return drop(packet, Drop::forward_broadcast);
+        case RouteKind::blackhole:
+            return drop(packet, Drop::forward_blackhole);
+        case RouteKind::unreachable:
+            icmp_error(packet, IcmpHeader::kUnreachable, IcmpHeader::kHostUnreachable);
+            return drop(packet, Drop::forward_unreachable);
+        case RouteKind::prohibit:
+            icmp_error(packet, IcmpHeader::kUnreachable, IcmpHeader::kProhibited);
+            return drop(packet, Drop::forward_unreachable);
+        default:
+            icmp_error(packet, IcmpHeader::kUnreachable, IcmpHeader::kNetUnreachable);
+            return drop(packet, Drop::forward_no_route);
+    }
+}
+
+void Pipeline::transmit_unicast(Packet& packet, Route route) {
+    if (route.port() >= tables::kMaxPorts || !shared_->ports[route.port()].present ||
+        !shared_->ports[route.port()].up) {
+        return drop(packet, Drop::forward_port_down);
+    }
+    const tables::Port& port = shared_->ports[route.port()];
+    if (packet.length() > port.mtu) {
+        return too_big_for_port(packet, port.mtu);
+    }
+    const wire::Ipv4Address next = route.gateway().is_zero() ? packet.ip->to() : route.gateway();
+    if (packet.wrapped) {
+        finish_checksums(packet, port);
+    }
+    if (rte_pktmbuf_prepend(packet.mbuf, sizeof(EthernetHeader)) == nullptr) {
+        return drop(packet, Drop::forward_no_headroom);
+    }
+    const NeighbourWord neighbour = neighbours_.lookup(route.port(), next);
+    if (!neighbour.usable()) {
+        return hold(route.port(), next, packet.mbuf);
+    }
+    if (neighbour.state() == NeighbourState::stale &&
+        request_limit_.allow(std::uint64_t{route.port()} << 32 | next.host(), now_, tsc_hz_, 1)) {
+        request({.kind = Request::Kind::neighbour_in_use, .port = route.port(), .address = next.host()});
+    }
+    send(route.port(), neighbour, packet.mbuf);
+}
+
+/// RFC 1191 and 791. A tunnel packet that its own port cannot carry lowers its tunnel's MTU as if a router had said so.
+void Pipeline::too_big_for_port(Packet& packet, std::uint16_t mtu) {
+    if (packet.wrapped) {
+        request({.kind = Request::Kind::path_mtu,
+                 .port = packet.uplink.port(),
+                 .address = packet.uplink.care_of(),
+                 .mtu = static_cast<std::uint16_t>(mtu - sizeof(TunnelHeaders))});
+        return drop(packet, Drop::encap_path_too_big);
+    }
+    if (packet.ip->dont_fragment()) {
+        icmp_error(packet, IcmpHeader::kUnreachable, IcmpHeader::kFragmentationNeeded, mtu);
+        return drop(packet, Drop::forward_too_big);
+    }
+    fragment(packet, mtu, &Pipeline::transmit);
+}
+
+/// Outer IP and, unless zero was configured, UDP: by the port where it can, else here.
+void Pipeline::finish_checksums(Packet& packet, const tables::Port& port) const {
+    auto& headers = *reinterpret_cast<TunnelHeaders*>(packet.ip);
+    const bool compute = shared_->settings.udp_checksum == ipc::Checksum::compute;
+    if (port.tx_checksum_offload) {
+        packet.mbuf->l2_len = sizeof(EthernetHeader);
+        packet.mbuf->l3_len = sizeof(Ipv4Header);
+        packet.mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+        if (compute) {
+            packet.mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+            headers.udp.checksum = be16::from_raw(
+                rte_ipv4_phdr_cksum(reinterpret_cast<const rte_ipv4_hdr*>(&headers.ip), packet.mbuf->ol_flags));
+        }
+        return;
+    }
+    set_checksum(headers.ip);
+    std::uint16_t sum = 0;
+    if (compute && udp_sum(packet.mbuf, sizeof(Ipv4Header), headers.ip, headers.udp.length, sum)) {
+        // Zero would say that there is no checksum (RFC 768).
+        headers.udp.checksum = be16::from_raw(sum == 0xffff ? sum : static_cast<std::uint16_t>(~sum));
+    }
+}
+
+void Pipeline::send(std::uint16_t port, NeighbourWord neighbour, rte_mbuf* mbuf) {
+    *rte_pktmbuf_mtod(mbuf, EthernetHeader*) = {neighbour.mac(), shared_->ports[port].mac, be16{kEtherTypeIpv4}};
+    push_tx(port, mbuf);
+}
+
+void Pipeline::push_tx(std::uint16_t port, rte_mbuf* frame) {
+    if (!output_->tx[port].push(frame)) {
+        return drop(frame, Drop::output_full);
+    }
+    output_->tx_ports |= 1U << port;
+}
+
+}  // namespace homeward::pipeline
