@@ -37,7 +37,7 @@ std::optional<Reply> refusal(boost::system::error_code error, const ServerLimits
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<Service> service, Socket socket)
+Connection::Connection(const std::shared_ptr<Service>& service, Socket socket)
     : service_(service), limits_(service->limits), stream_(std::move(socket)), deadline_(service->io) {
     service->connections.insert(this);
 }

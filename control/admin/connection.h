@@ -22,8 +22,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   public:
     using Socket = boost::asio::local::stream_protocol::socket;
 
-    Connection(std::shared_ptr<Service> service, Socket socket);
+    Connection(const std::shared_ptr<Service>& service, Socket socket);
     ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
 
     void serve() { read(); }
     /// Answers with `reply` without reading a request.

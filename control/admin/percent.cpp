@@ -11,7 +11,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
     std::string out;
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned char byte = static_cast<unsigned char>(text[i]);
+        auto byte = static_cast<unsigned char>(text[i]);
         if (byte == '%') {
             const std::string_view digits = text.substr(i + 1, 2);
             const char* end = digits.data() + digits.size();

@@ -1,0 +1,64 @@
+# make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := all
+.PHONY: all bench configure demo deps format fuzz help install lint test
+
+# Every package that building, testing, linting and the demo need on Debian 12, each named once.
+PACKAGES := \
+  g++ meson ninja-build pkg-config python3 clang libclang-rt-14-dev \
+  libdpdk-dev libbpf-dev bpftool libmnl-dev libyaml-cpp-dev libasio-dev libboost-dev libspdlog-dev libfmt-dev \
+  libcli11-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libsystemd-dev \
+  libgtest-dev libgmock-dev libbenchmark-dev python3-pytest python3-scapy python3-matplotlib \
+  iproute2 iputils-ping nftables ethtool procps tcpdump tshark curl iperf3 vsftpd ffmpeg \
+  clang-format clang-tidy cppcheck shellcheck pyflakes3
+
+SANITIZE :=
+FUZZ_SECONDS := 20
+ifeq ($(SANITIZE),)
+  BUILD := build
+  SETUP := --buildtype=release -Ddebug=true -Db_lto=true
+else ifeq ($(SANITIZE),address)
+  BUILD := build-address
+  SETUP := --buildtype=debugoptimized -Db_sanitize=address,undefined
+else ifeq ($(SANITIZE),thread)
+  BUILD := build-thread
+  SETUP := --buildtype=debugoptimized -Db_sanitize=thread
+else
+  $(error SANITIZE is address or thread, not "$(SANITIZE)")
+endif
+DESTDIR :=
+export FUZZ_SECONDS DESTDIR
+
+all: deps  ## build the daemons and `homeward` into build/
+	tools/build $(BUILD) $(SETUP)
+
+test: deps  ## build and run every test; the last line counts them
+	tools/build $(BUILD) $(SETUP)
+	tests/run $(BUILD)
+
+demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)
+	tools/build $(BUILD) $(SETUP)
+	tools/owned $(BUILD) /usr/bin/python3 bench/demo/demo.py --build $(BUILD)
+
+bench: deps  ## measurements, held against the floors beside them
+	tools/build $(BUILD) $(SETUP)
+	tools/owned $(BUILD) meson test -C $(BUILD) --benchmark --no-rebuild --verbose
+
+lint: deps  ## what may be said without running anything; only files changed since the last clean run
+	tools/build $(BUILD) $(SETUP)
+	tools/lint $(BUILD)
+
+format: deps  ## clang-format everything in place
+	git ls-files '*.h' '*.cpp' '*.c' | xargs clang-format -i
+
+fuzz: deps  ## every libFuzzer target for FUZZ_SECONDS each
+	tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
+
+install: all  ## into /usr/local, or below DESTDIR
+	meson install -C $(BUILD) --no-rebuild
+
+deps:  ## install what is missing (apt, as root)
+	@tools/install-packages $(PACKAGES)
+
+help:
+	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile
