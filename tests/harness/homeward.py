@@ -17,6 +17,7 @@ beside each other on one machine.
 import os
 import pathlib
 import sys
+import tempfile
 
 from .admin import Admin
 from .netns import Topology
@@ -58,6 +59,12 @@ def unmet_needs():
     return ""
 
 
+def write_secret(path, text):
+    """A file with a key in it is for its owner alone."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
 class MobileNode:
     """One node with its daemon. `config` may be edited before `start`."""
 
@@ -65,19 +72,19 @@ class MobileNode:
         self.system, self.namespace, self.home_address, self.nai = system, namespace, home_address, nai
         self.directory = system.net.directory / namespace.name
         self.directory.mkdir(exist_ok=True)
-        self.admin = Admin(self.directory / "mn.sock")
+        self.admin = Admin(system.sockets / f"{namespace.name}.sock")
         self.config_file = self.directory / "mn.yaml"
         self.policy_file = self.directory / "policy.yaml"
         self.process = None
         self.config = {
             "node": {"nai": nai, "home_address": home_address, "home_agent": HOME_AGENT,
-                     "association": {"spi": 256, "algorithm": "hmac-sha256", "key": key}},
+                     "association": {"spi": 256, "algorithm": "hmac-sha256", "key": key},
+                     "admin_socket": system.sockets / f"{namespace.name}.sock"},
             "uplinks": [
                 {"name": "wlan", "interface": "wlan0", "label": 1, "technology": "wlan"},
                 {"name": "cellular", "interface": "rmnet0", "label": 2, "technology": "lte"},
             ],
             "policy": "policy.yaml",
-            "admin_socket": str(self.directory / "mn.sock"),
         }
         self.write_policy(VIDEO_OVER_CELLULAR)
 
@@ -85,7 +92,7 @@ class MobileNode:
         self.policy_file.write_text(policy if isinstance(policy, str) else dump(policy))
 
     def start(self, wait=True):
-        self.config_file.write_text(dump(self.config))
+        write_secret(self.config_file, dump(self.config))
         name = "homeward-mn"
         self.process = self.namespace.start(name, [binary(name), "--config", self.config_file])
         if wait:
@@ -117,15 +124,14 @@ class HomeAgent:
         self.system, self.namespace = system, namespace
         self.directory = system.net.directory / namespace.name
         self.directory.mkdir(exist_ok=True)
-        self.admin = Admin(self.directory / "control.sock")
+        self.admin = Admin(system.sockets / "control.sock")
         self.config_file = self.directory / "ha.yaml"
         self.policy_file = self.directory / "policy.yaml"
         self.control = self.dataplane = None
         self.config = {
-            "home_agent": {"address": HOME_AGENT},
-            "admin_socket": str(self.directory / "control.sock"),
-            "dataplane_socket": str(self.directory / "dataplane.sock"),
-            "state": str(self.directory / "control.db"),
+            "home_agent": {"address": HOME_AGENT, "admin_socket": system.sockets / "control.sock",
+                           "dataplane_socket": system.sockets / "dataplane.sock",
+                           "state": self.directory / "control.db"},
             "ports": [
                 {"name": "access", "device": "net_af_xdp0,iface=eth0", "addresses": [f"{HOME_AGENT}/24"]},
                 {"name": "home", "device": "net_af_xdp1,iface=eth1", "addresses": [f"{HOME_GATEWAY}/24"]},
@@ -144,7 +150,7 @@ class HomeAgent:
             "associations": [{"spi": 256, "algorithm": "hmac-sha256", "key": key}]})
 
     def write_config(self):
-        self.config_file.write_text(dump(self.config))
+        write_secret(self.config_file, dump(self.config))
 
     def start(self):
         self.write_config()
@@ -184,12 +190,21 @@ class HomewardSystem(Topology):
 
     def __enter__(self):
         super().__enter__()
+        # Socket paths are limited to 107 bytes; the directory of a run may be deep.
+        self._sockets = tempfile.TemporaryDirectory(prefix=f"homeward-{os.getpid()}-sockets-")
+        self.sockets = pathlib.Path(self._sockets.name)
         try:
             self._build()
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
         return self
+
+    def __exit__(self, *error):
+        try:
+            return super().__exit__(*error)
+        finally:
+            self._sockets.cleanup()
 
     def _build(self):
         self.core = self._router("core")
