@@ -1,0 +1,146 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "descriptor/unique_fd.h"
+#include "policy/table.h"
+#include "tunnel/control_ring.h"
+#include "tunnel/counters.h"
+#include "tunnel/packet.h"
+#include "tunnel/tun_device.h"
+
+namespace homeward::tunnel {
+
+inline constexpr std::size_t kMaxSlots = policy::kMaxUplinks;
+
+struct LoopSettings {
+    std::vector<policy::Label> labels;  ///< slot k carries this label
+    bool steered = false;               ///< the kernel chooses: queue k is uplink k's, the last queue is nobody's
+    bool ecn_normal_mode = false;       ///< RFC 6040; else compatibility mode
+};
+
+/// The tunnel's thread: carries packets between the TUN's queues and the uplinks' sockets.
+///
+///     queue k ──read──► usable? ──yes──► batch k ──sendmmsg──► socket k
+///     (none) ──read──►  └─no─► policy::Table ► batch of the first usable uplink, or dropped by name
+///     socket k ──recvmmsg──► registration, echo reply ► ControlRing
+///                            tunnel data ► checks, ECN, MSS ► TUN
+///
+/// A socket that takes no more stops the reading of its own queue only: the kernel's queue behind it fills, and other
+/// uplinks go on. A packet whose uplink went away between steering and reading, or whose link is found dead by the
+/// very send, is classified again here and leaves by the next preference.
+///
+/// One thread reads and writes packets. The agent's thread changes settings by commands (taken between batches) or by
+/// atomics; nothing in the packet path locks or allocates.
+class Loop {
+  public:
+    Loop(const TunDevice& tun, LoopSettings settings);
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    /// Puts a socket in place of slot's present one, which goes on receiving for `linger` and is then closed. An empty
+    /// socket only retires.
+    void set_socket(unsigned slot, UniqueFd socket, std::chrono::milliseconds linger);
+    /// May packets leave by this uplink? Also kept in the steering program's map, by the agent.
+    void set_usable(unsigned slot, bool usable) noexcept { usable_[slot].store(usable, std::memory_order_release); }
+    void set_table(std::shared_ptr<const policy::Table> table);
+    void set_home_address(wire::Ipv4Address address) noexcept {
+        home_address_.store(address.host(), std::memory_order_relaxed);
+    }
+    /// TCP's MSS in SYNs of both directions; 0: left alone.
+    void set_max_mss(std::uint16_t limit) noexcept { max_mss_.store(limit, std::memory_order_relaxed); }
+
+    /// Readable when `control()` has something, or a path's MTU shrank.
+    int control_fd() const noexcept { return control_event_.get(); }
+    ControlRing& control() noexcept { return control_; }
+    /// True once after packets of this slot were too big for their path.
+    bool take_path_mtu_event(unsigned slot) noexcept { return too_big_[slot].exchange(false); }
+    /// Hands a packet to the kernel as if it had come out of the tunnel. Agent's thread.
+    void deliver(wire::ByteView packet) const;
+
+    const UplinkCounters& counters(unsigned slot) const noexcept { return counters_[slot]; }
+    std::uint64_t drops(Drop drop) const noexcept {
+        return drops_[static_cast<std::size_t>(drop)].load(std::memory_order_relaxed);
+    }
+
+    void start();
+    void stop();
+
+  private:
+    static constexpr std::size_t kBatch = 32;
+    struct Batch;
+    struct Receive;
+    struct Lingering {
+        UniqueFd socket;
+        std::uint8_t slot;
+        std::chrono::steady_clock::time_point until;
+    };
+    struct Command {
+        unsigned slot = 0;
+        bool socket_change = false;
+        UniqueFd socket;
+        std::chrono::milliseconds linger{0};
+        std::shared_ptr<const policy::Table> table;
+    };
+
+    void run();
+    void command(Command command);
+    void take_commands();
+    void replace_socket(Command& command);
+    void expire_lingering();
+    int timeout_ms() const;
+
+    void read_queue(unsigned queue);
+    void stage(unsigned queue, std::size_t size);
+    unsigned choose(wire::ByteView packet, unsigned except) noexcept;
+    void flush(unsigned slot);
+    void after_failed_send(unsigned slot, int error);
+    void send_elsewhere(unsigned slot);
+    void block(unsigned slot, bool blocked);
+
+    void read_socket(int socket, std::uint8_t slot);
+    void receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos);
+    void drop(Drop reason) noexcept { add(drops_[static_cast<std::size_t>(reason)], 1); }
+
+    const TunDevice& tun_;
+    const LoopSettings settings_;
+    std::array<std::uint8_t, 256> slot_of_label_{};
+
+    // The agent's thread writes, the tunnel's reads.
+    std::array<std::atomic<bool>, kMaxSlots> usable_{};
+    std::atomic<std::uint32_t> home_address_{0};
+    std::atomic<std::uint16_t> max_mss_{0};
+    std::mutex commands_mutex_;
+    std::vector<Command> commands_;  // under commands_mutex_
+    std::atomic<bool> stopping_{false};
+
+    // The tunnel's thread writes, anybody reads.
+    std::array<UplinkCounters, kMaxSlots> counters_{};
+    std::array<std::atomic<std::uint64_t>, kDrops> drops_{};
+    std::array<std::atomic<bool>, kMaxSlots> too_big_{};
+    ControlRing control_;
+
+    // The tunnel's thread alone.
+    std::array<UniqueFd, kMaxSlots> sockets_;
+    std::vector<Lingering> lingering_;
+    std::shared_ptr<const policy::Table> table_;
+    FragmentCache fragments_;
+    std::array<std::unique_ptr<Batch>, kMaxSlots> batches_;
+    std::unique_ptr<Receive> receive_;
+    std::unique_ptr<std::uint8_t[]> scratch_;
+
+    UniqueFd epoll_;
+    UniqueFd command_event_;
+    UniqueFd control_event_;
+    std::thread thread_;
+};
+
+}  // namespace homeward::tunnel

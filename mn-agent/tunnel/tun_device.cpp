@@ -1,0 +1,69 @@
+#include "tunnel/tun_device.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace homeward::tunnel {
+namespace {
+
+/// The kernel would send router solicitations into the tunnel. No IPv6 in this kernel: nothing to do.
+void disable_ipv6(const std::string& name) {
+    const std::string file = "/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6";
+    const UniqueFd fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)};
+    if (fd && ::write(fd.get(), "1", 1) != 1) {
+        return;
+    }
+}
+
+std::string advice(int error) {
+    switch (error) {
+        case EPERM:
+        case EACCES:
+            return " (needs CAP_NET_ADMIN or root)";
+        case ENOENT:
+        case ENODEV:
+            return " (is the tun module loaded?)";
+        case EBUSY:
+            return " (is another homeward-mn running?)";
+        default:
+            return "";
+    }
+}
+
+}  // namespace
+
+Result<TunDevice> TunDevice::create(const std::string& name, unsigned queues) {
+    TunDevice device;
+    device.name_ = name;
+    if (name.size() >= IFNAMSIZ) {
+        return Error{"interface name " + name + " is longer than " + std::to_string(IFNAMSIZ - 1) + " characters"};
+    }
+    if (::if_nametoindex(name.c_str()) != 0) {
+        return Error{"interface " + name + " exists already (is another homeward-mn running? else: ip link del " +
+                     name + ")"};
+    }
+    for (unsigned i = 0; i < queues; ++i) {
+        UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+        if (!fd) {
+            return Error{std::string("/dev/net/tun: ") + std::strerror(errno) + advice(errno)};
+        }
+        ifreq request{};
+        std::copy(name.begin(), name.end(), request.ifr_name);
+        request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE);
+        if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) {
+            return Error{"creating " + name + ": " + std::strerror(errno) + advice(errno)};
+        }
+        device.queues_.push_back(std::move(fd));
+    }
+    disable_ipv6(name);
+    return device;
+}
+
+}  // namespace homeward::tunnel

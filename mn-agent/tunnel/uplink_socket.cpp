@@ -1,0 +1,81 @@
+#include "tunnel/uplink_socket.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "homeward/tunnel.h"
+
+namespace homeward::tunnel {
+namespace {
+
+constexpr int kReceiveBuffer = 4 << 20;
+
+sockaddr_in endpoint(wire::Ipv4Address address, std::uint16_t port) {
+    sockaddr_in result{};
+    result.sin_family = AF_INET;
+    result.sin_addr.s_addr = address.wire().raw();
+    result.sin_port = wire::be16{port}.raw();
+    return result;
+}
+
+bool option(const UniqueFd& socket, int level, int name, int value) {
+    return ::setsockopt(socket.get(), level, name, &value, sizeof value) == 0;
+}
+
+bool bind_to(const UniqueFd& socket, wire::Ipv4Address address, std::uint16_t port) {
+    const sockaddr_in local = endpoint(address, port);
+    return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) == 0;
+}
+
+Error failure(const SocketSettings& settings, const std::string& what, const std::string& advice = "") {
+    return Error{settings.interface + ": " + what + ": " + std::strerror(errno) + advice};
+}
+
+}  // namespace
+
+Result<UniqueFd> open_uplink_socket(const SocketSettings& settings) {
+    UniqueFd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!socket) {
+        return failure(settings, "UDP socket");
+    }
+    if (::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, settings.interface.c_str(),
+                     static_cast<socklen_t>(settings.interface.size() + 1)) != 0) {
+        return failure(settings, "binding a socket to the interface");
+    }
+    if (!bind_to(socket, settings.care_of, settings.port) &&
+        !(settings.port != 0 && errno == EADDRINUSE && bind_to(socket, settings.care_of, 0))) {
+        return failure(settings, "binding to " + settings.care_of.to_string());
+    }
+    if (!option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) || !option(socket, IPPROTO_IP, IP_RECVTOS, 1) ||
+        (settings.zero_checksum && !option(socket, SOL_SOCKET, SO_NO_CHECK, 1))) {
+        return failure(settings, "socket options");
+    }
+    // Beyond the system's limit when we may; a smaller buffer is no fault.
+    if (!option(socket, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer)) {
+        option(socket, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+    }
+    const sockaddr_in peer = endpoint(settings.home_agent, HOMEWARD_MIP_PORT);
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) != 0) {
+        return failure(settings, "no way to the home agent " + settings.home_agent.to_string(),
+                       " (no default route there? set uplinks[].gateway)");
+    }
+    return socket;
+}
+
+std::uint16_t local_port(const UniqueFd& socket) {
+    sockaddr_in local{};
+    socklen_t size = sizeof local;
+    ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&local), &size);
+    return wire::be16::from_raw(local.sin_port).host();
+}
+
+std::uint32_t path_mtu(const UniqueFd& socket) {
+    int mtu = 0;
+    socklen_t size = sizeof mtu;
+    return ::getsockopt(socket.get(), IPPROTO_IP, IP_MTU, &mtu, &size) == 0 ? static_cast<std::uint32_t>(mtu) : 0;
+}
+
+}  // namespace homeward::tunnel
