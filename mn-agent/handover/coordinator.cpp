@@ -59,8 +59,7 @@ void Coordinator::attach(unsigned slot) {
 /// An uplink that is whole and not attached: now or after hold-down?
 void Coordinator::consider(unsigned slot, Duration now) {
     Slot& held = slots_[slot];
-    if (held.stopped || !held.attachment.usable() ||
-        (held.state != State::down && held.state != State::hold_down)) {
+    if (held.stopped || !held.attachment.usable() || (held.state != State::down && held.state != State::hold_down)) {
         return;
     }
     if (!held.seen || alone(slot) || now - held.whole_since >= hold_down_) {
@@ -197,7 +196,9 @@ std::optional<Duration> Coordinator::next_deadline() const {
     return first;
 }
 
-std::vector<Action> Coordinator::take_actions() { return std::exchange(actions_, {}); }
+std::vector<Action> Coordinator::take_actions() {
+    return std::exchange(actions_, {});
+}
 
 std::string Coordinator::reason(unsigned slot) const {
     const Slot& held = slots_[slot];

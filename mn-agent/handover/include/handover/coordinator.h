@@ -103,7 +103,7 @@ class Coordinator {
         State state = State::down;
         bool stopped = false;  ///< told to be down or drained, until `up`
         bool drained = false;
-        bool seen = false;     ///< was attached before
+        bool seen = false;  ///< was attached before
         bool usable = false;
         bool released = true;  ///< the client holds no binding of it
         Duration whole_since{};

@@ -1,0 +1,283 @@
+#include "agent.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace homeward::mn {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+microseconds since(steady_clock::time_point start) {
+    return duration_cast<microseconds>(steady_clock::now() - start);
+}
+
+}  // namespace
+
+Result<PreparedPolicy> prepare(config::PolicyFile file, bool steered, microseconds read) {
+    PreparedPolicy result;
+    result.read = read;
+    auto start = steady_clock::now();
+    Result<policy::Table> table = policy::Table::compile(file.policy);
+    if (!table) {
+        return Error{file.file.string() + ": " + table.error().text};
+    }
+    result.table = std::make_shared<const policy::Table>(std::move(*table));
+    result.digest = policy::digest(policy::encode(file.policy));
+    result.compile = since(start);
+    start = steady_clock::now();
+    if (steered) {
+        Result<UniqueFd> trie = bpf::Steering::fill(*result.table);
+        if (!trie) {
+            return trie.error();
+        }
+        result.trie = std::move(*trie);
+    }
+    result.fill = since(start);
+    result.file = std::move(file);
+    return result;
+}
+
+Agent::Agent(asio::io_context& io, config::MobileNode config, std::filesystem::path config_file)
+    : io_(io),
+      config_(std::move(config)),
+      config_file_(std::move(config_file)),
+      link_events_(io),
+      tunnel_events_(io),
+      timer_(io),
+      sample_timer_(io) {}
+
+Agent::~Agent() {
+    if (reload_thread_.joinable()) {
+        reload_thread_.join();
+    }
+    // The descriptors belong to the watch and the loop.
+    if (link_events_.is_open()) {
+        link_events_.release();
+    }
+    if (tunnel_events_.is_open()) {
+        tunnel_events_.release();
+    }
+    if (loop_) {
+        loop_->stop();
+    }
+    if (routing_ && tun_) {
+        routing_->leave();
+    }
+}
+
+std::chrono::nanoseconds Agent::monotonic() {
+    return steady_clock::now().time_since_epoch();
+}
+
+registration::Now Agent::now() const {
+    return {monotonic(), std::chrono::system_clock::now().time_since_epoch()};
+}
+
+unsigned Agent::slot_of(policy::Label label) const {
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        if (config_.uplinks[slot].label == label) {
+            return slot;
+        }
+    }
+    return 0;
+}
+
+void Agent::report(const std::string& event, const std::string& text) {
+    spdlog::info("{}", text);
+    events_.push(event, text);
+}
+
+void Agent::wait_for_links() {
+    link_events_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
+        if (error) {
+            return;
+        }
+        if (watch_->read()) {
+            links_changed();
+        }
+        wait_for_links();
+    });
+}
+
+void Agent::wait_for_tunnel() {
+    tunnel_events_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
+        if (error) {
+            return;
+        }
+        std::uint64_t count = 0;
+        [[maybe_unused]] const ssize_t got = ::read(loop_->control_fd(), &count, sizeof count);
+        take_control();
+        wait_for_tunnel();
+    });
+}
+
+void Agent::links_changed() {
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        coordinator_->attachment(slot, watch_->model().attachment(config_.uplinks[slot].interface), monotonic());
+    }
+    pump();
+}
+
+void Agent::take_control() {
+    while (const tunnel::ControlDatagram* datagram = loop_->control().front()) {
+        const policy::Label label = config_.uplinks[datagram->slot].label;
+        if (datagram->kind == tunnel::ControlDatagram::Kind::registration) {
+            client_->datagram(label, datagram->view(), home_agent_, now());
+        } else if (!client_->echo_reply(label, datagram->view(), now())) {
+            loop_->deliver(datagram->view());
+        }
+        loop_->control().pop();
+    }
+    bool mtu_changed = false;
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        mtu_changed = loop_->take_path_mtu_event(slot) || mtu_changed;
+    }
+    if (mtu_changed) {
+        update_mtu();
+    }
+    pump();
+}
+
+void Agent::arm_timer() {
+    std::optional<handover::Duration> due = client_->next_deadline();
+    if (const auto other = coordinator_->next_deadline(); other && (!due || *other < *due)) {
+        due = other;
+    }
+    if (!due) {
+        timer_.cancel();
+        return;
+    }
+    timer_.expires_at(steady_clock::time_point{duration_cast<steady_clock::duration>(*due)});
+    timer_.async_wait([this](const asio::error_code& error) {
+        if (error) {
+            return;
+        }
+        coordinator_->tick(monotonic());
+        client_->tick(now());
+        pump();
+    });
+}
+
+void Agent::arm_sample_timer() {
+    sample_timer_.expires_after(std::chrono::seconds(1));
+    sample_timer_.async_wait([this](const asio::error_code& error) {
+        if (!error) {
+            sample();
+            arm_sample_timer();
+        }
+    });
+}
+
+void Agent::sample() {
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        UplinkRuntime& uplink = uplinks_[slot];
+        const tunnel::UplinkCounters& counters = loop_->counters(slot);
+        const std::uint64_t packets = counters.tx_packets.load(std::memory_order_relaxed);
+        const std::uint64_t tx = counters.tx_bytes.load(std::memory_order_relaxed);
+        const std::uint64_t rx = counters.rx_bytes.load(std::memory_order_relaxed);
+        if (std::exchange(uplink.sampled_tx_packets, packets) != packets) {
+            client_->data_sent(config_.uplinks[slot].label, monotonic());
+        }
+        uplink.tx_bps = (tx - std::exchange(uplink.sampled_tx_bytes, tx)) * 8;
+        uplink.rx_bps = (rx - std::exchange(uplink.sampled_rx_bytes, rx)) * 8;
+        if (coordinator_->state(slot) == handover::State::attached && !uplink.socket && open_socket(slot)) {
+            client_->uplink_up(config_.uplinks[slot].label, static_cast<std::uint8_t>(config_.uplinks[slot].technology),
+                               uplink.attachment.address->address,
+                               uplink.attachment.gateway ? uplink.attachment.gateway->host() : 0, now());
+        }
+    }
+    update_mtu();
+    pump();
+}
+
+bool Agent::request(const std::string& name, handover::Request request) {
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        if (config_.uplinks[slot].name == name) {
+            coordinator_->request(slot, request, monotonic());
+            pump();
+            return true;
+        }
+    }
+    return false;
+}
+
+void Agent::apply(PreparedPolicy prepared, bool first) {
+    const auto start = steady_clock::now();
+    if (steering_) {
+        if (Status status = steering_->swap(prepared.trie); !status) {
+            last_error_ = status.error().text;
+            spdlog::error("{}", last_error_);
+            return;
+        }
+    }
+    const bool changed = first || prepared.digest != generation_.digest;
+    table_ = prepared.table;
+    loop_->set_table(table_);
+    config_.policy = std::move(prepared.file);
+    if (changed) {
+        // Versions grow across restarts, too, as long as the clock does.
+        const auto clock = static_cast<std::uint32_t>(
+            duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+        generation_ = {std::max(generation_.version + 1, clock), prepared.digest};
+        client_->policy_changed(std::make_shared<const policy::Policy>(config_.policy.policy), generation_, now());
+    }
+    const nlohmann::json timing{{"version", generation_.version},
+                                {"rules", config_.policy.policy.rules.size()},
+                                {"read_us", prepared.read.count()},
+                                {"compile_us", prepared.compile.count()},
+                                {"map_us", prepared.fill.count() + since(start).count()}};
+    const std::string text = "policy " + std::to_string(generation_.version) + " with " +
+                             std::to_string(config_.policy.policy.rules.size()) + " rules is in force";
+    spdlog::info("{} {}", text, timing.dump());
+    events_.push("policy-applied", text, timing);
+}
+
+void Agent::reload(std::function<void(ReloadOutcome)> done) {
+    if (reloading_) {
+        return done({Error{"a reload is under way"}, {}});
+    }
+    reloading_ = true;
+    if (reload_thread_.joinable()) {
+        reload_thread_.join();
+    }
+    // Reading 100,000 rules takes long enough to matter to a handover: not on this loop.
+    reload_thread_ = std::thread([this, done = std::move(done), steered = steering_ != nullptr] {
+        const auto start = steady_clock::now();
+        auto next = std::make_shared<Result<config::MobileNode>>(config::load_mobile_node(config_file_));
+        auto policy = std::make_shared<Result<PreparedPolicy>>(
+            next->ok() ? prepare((*next)->policy, steered, since(start)) : Result<PreparedPolicy>(next->error()));
+        asio::post(io_, [this, done, next, policy] {
+            reloading_ = false;
+            if (!policy->ok()) {
+                last_error_ = policy->error().text;
+                report("reload", "reload refused: " + last_error_);
+                return done({policy->error(), {}});
+            }
+            std::vector<std::string> restart = config::needs_restart(config_, **next);
+            if ((*next)->lifetime != config_.lifetime || (*next)->keepalive != config_.keepalive) {
+                restart.emplace_back("registration");
+            }
+            config_.hold_down = (*next)->hold_down;
+            coordinator_->set_hold_down(config_.hold_down);
+            apply(std::move(**policy), false);
+            report("reload", restart.empty() ? "configuration reloaded" : "configuration reloaded in part");
+            pump();
+            done({Status{}, std::move(restart)});
+        });
+    });
+}
+
+void Agent::shut_down(std::function<void()> done) {
+    shut_down_done_ = std::move(done);
+    client_->shut_down(now());
+    pump();
+}
+
+}  // namespace homeward::mn

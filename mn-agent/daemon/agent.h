@@ -1,0 +1,169 @@
+#pragma once
+
+#include <array>
+#include <asio.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "admin/event_log.h"
+#include "bpf_steering/steering.h"
+#include "config/mobile_node.h"
+#include "handover/coordinator.h"
+#include "policy/generation.h"
+#include "policy/table.h"
+#include "registration/client.h"
+#include "routing/routing.h"
+#include "tunnel/loop.h"
+#include "tunnel/tun_device.h"
+#include "uplinks/link_watch.h"
+
+namespace homeward::mn {
+
+/// A policy ready to be put in force.
+struct PreparedPolicy {
+    config::PolicyFile file;
+    std::shared_ptr<const policy::Table> table;
+    policy::Digest digest{};
+    UniqueFd trie;  ///< empty when classification is in user space
+    std::chrono::microseconds read{0}, compile{0}, fill{0};
+};
+/// The slow part of a reload; any thread.
+Result<PreparedPolicy> prepare(config::PolicyFile file, bool steered, std::chrono::microseconds read);
+
+struct ReloadOutcome {
+    Status status;
+    std::vector<std::string> needs_restart;
+};
+
+/// One uplink at run time.
+struct UplinkRuntime {
+    UniqueFd socket;                 ///< registration and keepalives; the tunnel's thread holds a duplicate
+    uplinks::Attachment attachment;  ///< what the socket and the routes were made for
+    std::uint16_t port = 0;          ///< kept when the socket is made again
+    std::uint32_t tunnel_mtu = 0;    ///< 0: not known
+    std::string fault;               ///< why there is no socket, empty when there is one
+    registration::BindingStatus binding;
+
+    // Once a second, for rates and for the client's keepalive timer.
+    std::uint64_t sampled_tx_packets = 0, sampled_tx_bytes = 0, sampled_rx_bytes = 0;
+    std::uint64_t tx_bps = 0, rx_bps = 0;
+};
+
+/// homeward-mn at run time: wires the rooms together on one Asio loop. It decides nothing itself; what follows from an
+/// event is the Coordinator's and the registration Client's business, and `pump` does what they ask for.
+///
+///     rtnetlink ─► LinkWatch ─► Coordinator ─┬► Steering map, Loop (usable)
+///     admin API ───────────────►    ▲        ├► Routing, sockets
+///     tunnel's thread ─► ControlRing│        └► Client ─► registrations, keepalives ─► sockets
+///                          └────────┴─ binding ◄──┘
+class Agent {
+  public:
+    Agent(asio::io_context& io, config::MobileNode config, std::filesystem::path config_file);
+    ~Agent();
+    Agent(const Agent&) = delete;
+    Agent& operator=(const Agent&) = delete;
+
+    /// Everything that may fail at start; the error is one line for a person.
+    Status start();
+    /// Deregisters, restores routing, then calls `done`. Takes at most about two seconds.
+    void shut_down(std::function<void()> done);
+
+    /// Reads the configuration again in a thread of its own and puts what may change in force.
+    void reload(std::function<void(ReloadOutcome)> done);
+    /// False: no uplink of that name.
+    bool request(const std::string& uplink, handover::Request request);
+
+    // For the admin API's views.
+    const config::MobileNode& config() const { return config_; }
+    const registration::Client& client() const { return *client_; }
+    const handover::Coordinator& coordinator() const { return *coordinator_; }
+    const UplinkRuntime& uplink(unsigned slot) const { return uplinks_[slot]; }
+    const tunnel::Loop& loop() const { return *loop_; }
+    const bpf::Steering* steering() const { return steering_.get(); }
+    const std::string& steering_reason() const { return steering_reason_; }
+    const std::string& last_error() const { return last_error_; }
+    const policy::Table& table() const { return *table_; }
+    const policy::Generation& generation() const { return generation_; }
+    const std::optional<registration::PolicyOfHomeAgent>& peer_policy() const { return peer_policy_; }
+    std::optional<wire::Ipv4Address> home_address() const { return home_address_; }
+    std::uint32_t interface_mtu() const { return interface_mtu_; }
+    admin::EventLog& events() { return events_; }
+    static std::chrono::nanoseconds monotonic();
+
+  private:
+    // start.cpp
+    Status open_tunnel();
+    Status load_steering();
+    Status enter_home(wire::Ipv4Address address);
+    registration::ClientConfig client_config() const;
+
+    // agent.cpp: what happens
+    void wait_for_links();
+    void wait_for_tunnel();
+    void links_changed();
+    void take_control();
+    void arm_timer();
+    void arm_sample_timer();
+    void sample();
+
+    // actions.cpp: what is done
+    void pump();
+    void run_coordinator_actions();
+    void run_client_actions();
+    void run(const handover::Attach& action);
+    void run(const handover::Detach& action);
+    void run(const handover::Drain& action);
+    void run(const handover::SetUsable& action);
+    void run(const handover::Notice& action);
+    void run(const registration::SendRegistration& action);
+    void run(const registration::SendKeepalive& action);
+    void run(const registration::BindingChanged& action);
+    void run(const registration::HomeAddressAssigned& action);
+    void run(const registration::PolicyOfHomeAgent& action);
+    void run(const registration::Event& action);
+    bool open_socket(unsigned slot);
+    void update_mtu();
+
+    void apply(PreparedPolicy policy, bool first);
+    void report(const std::string& event, const std::string& text);
+    unsigned slot_of(policy::Label label) const;
+    registration::Now now() const;
+
+    asio::io_context& io_;
+    config::MobileNode config_;
+    const std::filesystem::path config_file_;
+    admin::EventLog events_;
+
+    std::unique_ptr<routing::Routing> routing_;
+    std::unique_ptr<bpf::Steering> steering_;
+    std::string steering_reason_;
+    std::unique_ptr<tunnel::TunDevice> tun_;
+    std::unique_ptr<tunnel::Loop> loop_;
+    std::unique_ptr<uplinks::LinkWatch> watch_;
+    std::unique_ptr<handover::Coordinator> coordinator_;
+    std::unique_ptr<registration::Client> client_;
+
+    std::array<UplinkRuntime, tunnel::kMaxSlots> uplinks_;
+    std::shared_ptr<const policy::Table> table_;
+    policy::Generation generation_;
+    std::optional<registration::PolicyOfHomeAgent> peer_policy_;
+    std::optional<wire::Ipv4Address> home_address_;
+    wire::Ipv4Address home_agent_;
+    std::uint32_t interface_mtu_ = 0;
+    std::string last_error_;
+
+    asio::posix::stream_descriptor link_events_;
+    asio::posix::stream_descriptor tunnel_events_;
+    asio::steady_timer timer_;
+    asio::steady_timer sample_timer_;
+    std::thread reload_thread_;
+    bool reloading_ = false;
+    std::function<void()> shut_down_done_;
+};
+
+}  // namespace homeward::mn

@@ -1,0 +1,175 @@
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <cstring>
+
+#include "agent.h"
+#include "homeward/tunnel.h"
+
+namespace homeward::mn {
+namespace {
+
+constexpr std::uint32_t kDefaultMtu = 1500;
+
+std::uint64_t random_number() {
+    std::uint64_t value = 0;
+    if (::getrandom(&value, sizeof value, 0) != static_cast<ssize_t>(sizeof value)) {
+        throw std::runtime_error("getrandom failed");
+    }
+    return value;
+}
+
+routing::Settings routing_settings(const config::MobileNode& config) {
+    routing::Settings settings;
+    settings.tunnel_interface = config.interface;
+    settings.table = config.route_table;
+    settings.priority = config.rule_priority;
+    settings.prefixes = config.routes;
+    settings.excluded = config.excluded;
+    settings.home_agent = config.home_agent;
+    settings.block_ipv6 = config.ipv6 == config::Ipv6::block;
+    return settings;
+}
+
+}  // namespace
+
+Status Agent::load_steering() {
+    Result<std::unique_ptr<bpf::Steering>> loaded = bpf::Steering::load();
+    if (loaded) {
+        steering_ = std::move(*loaded);
+        return {};
+    }
+    steering_reason_ = loaded.error().text;
+    if (config_.require_bpf) {
+        return Error{"tunnel.require_bpf is set, and " + steering_reason_};
+    }
+    return {};
+}
+
+Status Agent::open_tunnel() {
+    const auto count = static_cast<unsigned>(config_.uplinks.size());
+    const auto create = [&](unsigned queues) -> Status {
+        Result<tunnel::TunDevice> device = tunnel::TunDevice::create(config_.interface, queues);
+        if (!device) {
+            return device.error();
+        }
+        tun_ = std::make_unique<tunnel::TunDevice>(std::move(*device));
+        return {};
+    };
+    if (Status status = create(steering_ ? count + 1 : 1); !status) {
+        return status;
+    }
+    if (steering_) {
+        Status attached = steering_->attach(tun_->queue(0));
+        if (!attached && config_.require_bpf) {
+            return Error{"tunnel.require_bpf is set, and " + attached.error().text};
+        }
+        if (!attached) {
+            steering_reason_ = attached.error().text;
+            steering_.reset();
+            tun_.reset();
+            if (Status status = create(1); !status) {
+                return status;
+            }
+        }
+    }
+    tunnel::LoopSettings settings;
+    for (const config::UplinkConfig& uplink : config_.uplinks) {
+        settings.labels.push_back(uplink.label);
+    }
+    settings.steered = steering_ != nullptr;
+    settings.ecn_normal_mode = config_.ecn == ipc::Ecn::normal;
+    loop_ = std::make_unique<tunnel::Loop>(*tun_, settings);
+    if (steering_) {
+        if (Status status = steering_->set_none_queue(static_cast<std::uint8_t>(count)); !status) {
+            return status;
+        }
+        for (unsigned slot = 0; slot < count; ++slot) {
+            const auto queue = static_cast<std::uint8_t>(slot);
+            if (Status status = steering_->set_uplink(config_.uplinks[slot].label, false, queue); !status) {
+                return status;
+            }
+        }
+    }
+    return {};
+}
+
+Status Agent::enter_home(wire::Ipv4Address address) {
+    if (const int error = routing_->add_address(config_.interface, address); error != 0) {
+        return Error{"address " + address.to_string() + " on " + config_.interface + ": " + std::strerror(error)};
+    }
+    home_address_ = address;
+    loop_->set_home_address(address);
+    return routing_->enter(address);
+}
+
+registration::ClientConfig Agent::client_config() const {
+    registration::ClientConfig result{
+        config_.nai, config_.home_address, config_.home_agent,
+        mip::Authenticator{config_.association.spi,
+                           config_.association.algorithm == config::Algorithm::hmac_sha256 ? mip::Algorithm::hmac_sha256
+                                                                                           : mip::Algorithm::hmac_md5,
+                           config_.association.key}};
+    result.lifetime = config_.lifetime;
+    result.keepalive = config_.keepalive;
+    result.organization = config_.organization;
+    result.random = random_number;
+    return result;
+}
+
+Status Agent::start() {
+    Result<routing::Routing> routing = routing::Routing::open(routing_settings(config_));
+    if (!routing) {
+        return routing.error();
+    }
+    routing_ = std::make_unique<routing::Routing>(std::move(*routing));
+    if (Status status = load_steering(); !status) {
+        return status;
+    }
+    if (Status status = open_tunnel(); !status) {
+        return status;
+    }
+    // Only now: another agent that runs would have the interface.
+    if (const int left = routing_->clean(); left > 0) {
+        spdlog::info("removed {} routing rules that an earlier run left behind", left);
+    }
+    if (!steering_) {
+        spdlog::warn("packets are classified in user space: {}", steering_reason_);
+    }
+    Result<PreparedPolicy> policy = prepare(config_.policy, steering_ != nullptr, {});
+    if (!policy) {
+        return policy.error();
+    }
+    interface_mtu_ = config_.mtu != 0 ? config_.mtu : kDefaultMtu - HOMEWARD_TUNNEL_OVERHEAD;
+    if (const int error = routing_->set_link(config_.interface, true, interface_mtu_); error != 0) {
+        return Error{"bringing " + config_.interface + " up: " + std::strerror(error)};
+    }
+    home_agent_ = config_.home_agent;
+    client_ = std::make_unique<registration::Client>(client_config());
+    apply(std::move(*policy), true);
+    if (config_.home_address) {
+        if (Status status = enter_home(*config_.home_address); !status) {
+            return status;
+        }
+    }
+    Result<uplinks::LinkWatch> watch = uplinks::LinkWatch::open(routing::kProtocol);
+    if (!watch) {
+        return watch.error();
+    }
+    watch_ = std::make_unique<uplinks::LinkWatch>(std::move(*watch));
+    std::vector<handover::Uplink> uplinks;
+    for (const config::UplinkConfig& uplink : config_.uplinks) {
+        uplinks.push_back({uplink.name, uplink.label});
+    }
+    coordinator_ = std::make_unique<handover::Coordinator>(std::move(uplinks), config_.hold_down);
+    loop_->start();
+    link_events_.assign(watch_->fd());
+    tunnel_events_.assign(loop_->control_fd());
+    links_changed();
+    wait_for_links();
+    wait_for_tunnel();
+    arm_sample_timer();
+    return {};
+}
+
+}  // namespace homeward::mn

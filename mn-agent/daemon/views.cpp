@@ -1,0 +1,374 @@
+#include "views.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "admin/metrics.h"
+
+namespace homeward::mn {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kRulesShown = 1000;
+
+double seconds(std::chrono::nanoseconds time) {
+    return std::chrono::duration<double>(time).count();
+}
+
+json since(const std::optional<registration::Duration>& moment) {
+    return moment ? json(seconds(Agent::monotonic() - *moment)) : json(nullptr);
+}
+json until(const std::optional<registration::Duration>& moment) {
+    return moment ? json(seconds(*moment - Agent::monotonic())) : json(nullptr);
+}
+
+std::string uplink_state(const Agent& agent, unsigned slot) {
+    switch (agent.coordinator().state(slot)) {
+        case handover::State::down:
+            return "down";
+        case handover::State::hold_down:
+            return "hold-down";
+        case handover::State::draining:
+            return "draining";
+        case handover::State::attached:
+            break;
+    }
+    return agent.uplink(slot).fault.empty() ? std::string(registration::name(agent.uplink(slot).binding.state))
+                                            : "down";
+}
+
+std::string uplink_reason(const Agent& agent, unsigned slot) {
+    if (const std::string reason = agent.coordinator().reason(slot); !reason.empty()) {
+        return reason;
+    }
+    const UplinkRuntime& uplink = agent.uplink(slot);
+    return uplink.fault.empty() ? uplink.binding.reason : uplink.fault;
+}
+
+json uplink_view(const Agent& agent, unsigned slot) {
+    const config::UplinkConfig& configured = agent.config().uplinks[slot];
+    const UplinkRuntime& uplink = agent.uplink(slot);
+    const uplinks::Attachment& present = agent.coordinator().present(slot);
+    const tunnel::UplinkCounters& counters = agent.loop().counters(slot);
+    const auto gateway = configured.gateway ? configured.gateway : present.gateway;
+    json view{{"name", configured.name},
+              {"interface", configured.interface},
+              {"label", configured.label},
+              {"state", uplink_state(agent, slot)},
+              {"reason", uplink_reason(agent, slot)},
+              {"address", present.address ? json(present.address->address.to_string()) : json(nullptr)},
+              {"gateway", gateway ? json(gateway->to_string()) : json(nullptr)},
+              {"usable", agent.coordinator().usable(slot)},
+              {"port", uplink.port},
+              {"tunnel_mtu", uplink.tunnel_mtu},
+              {"last_reply_ago_s", since(uplink.binding.last_reply_at)},
+              {"renews_in_s", until(uplink.binding.renews_at)},
+              {"expires_in_s", until(uplink.binding.expires_at)},
+              {"tx_packets", counters.tx_packets.load(std::memory_order_relaxed)},
+              {"tx_bytes", counters.tx_bytes.load(std::memory_order_relaxed)},
+              {"rx_packets", counters.rx_packets.load(std::memory_order_relaxed)},
+              {"rx_bytes", counters.rx_bytes.load(std::memory_order_relaxed)},
+              {"tx_bps", uplink.tx_bps},
+              {"rx_bps", uplink.rx_bps}};
+    view["rtt_ms"] = uplink.binding.round_trip ? json(seconds(*uplink.binding.round_trip) * 1000) : json(nullptr);
+    return view;
+}
+
+std::string node_state(const Agent& agent) {
+    std::string state = "down";
+    for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
+        if (agent.coordinator().usable(slot)) {
+            return "bound";
+        }
+        if (state == "down") {
+            state = uplink_state(agent, slot);
+        }
+    }
+    return state;
+}
+
+json status_view(const Agent& agent, std::time_t started) {
+    const auto home = agent.home_address();
+    return {{"role", "mobile-node"},
+            {"release", HOMEWARD_RELEASE},
+            {"started_unix", started},
+            {"pid", ::getpid()},
+            {"nai", agent.config().nai},
+            {"home_address", home ? json(home->to_string()) : json(nullptr)},
+            {"home_agent", agent.client().home_agent().to_string()},
+            {"interface", agent.config().interface},
+            {"interface_mtu", agent.interface_mtu()},
+            {"state", node_state(agent)},
+            {"steering", agent.steering() != nullptr ? "bpf" : "user-space"},
+            {"steering_reason", agent.steering_reason()},
+            {"ipv6", agent.config().ipv6 == config::Ipv6::block ? "blocked" : "left alone"},
+            {"last_error", agent.last_error()}};
+}
+
+std::string label_name(const Agent& agent, policy::Label label) {
+    for (const config::UplinkConfig& uplink : agent.config().uplinks) {
+        if (uplink.label == label) {
+            return uplink.name;
+        }
+    }
+    return std::to_string(label);
+}
+
+json label_names(const Agent& agent, const policy::LabelList& labels) {
+    json names = json::array();
+    for (const policy::Label label : labels) {
+        names.push_back(label_name(agent, label));
+    }
+    return names;
+}
+
+constexpr std::array<std::pair<std::string_view, std::uint8_t>, 4> kProtocols{
+    {{"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"sctp", 132}}};
+
+std::string protocol_name(std::uint8_t protocol) {
+    if (protocol == policy::kAnyProtocol) {
+        return "any";
+    }
+    for (const auto& [name, number] : kProtocols) {
+        if (number == protocol) {
+            return std::string(name);
+        }
+    }
+    return std::to_string(protocol);
+}
+
+std::string ports_text(const policy::PortRange& ports) {
+    if (ports.any()) {
+        return "any";
+    }
+    return ports.first == ports.last ? std::to_string(ports.first)
+                                     : std::to_string(ports.first) + "-" + std::to_string(ports.last);
+}
+
+const std::string& rule_name(const Agent& agent, std::size_t index) {
+    static const std::string kNone;
+    const std::vector<std::string>& names = agent.config().policy.names;
+    return index < names.size() ? names[index] : kNone;
+}
+
+json generation_view(const policy::Generation& generation) {
+    return {{"version", generation.version}, {"digest", policy::to_hex(generation.digest)}};
+}
+
+json policy_view(const Agent& agent, bool all) {
+    const policy::Policy& policy = agent.config().policy.policy;
+    json rules = json::array();
+    for (std::size_t i = 0; i < policy.rules.size() && (all || i < kRulesShown); ++i) {
+        const policy::Rule& rule = policy.rules[i];
+        rules.push_back({{"index", i},
+                         {"name", rule_name(agent, i)},
+                         {"correspondent", rule.correspondent.to_string()},
+                         {"protocol", protocol_name(rule.protocol)},
+                         {"ports", ports_text(rule.ports)},
+                         {"uplinks", label_names(agent, rule.uplinks)}});
+    }
+    const auto& peer = agent.peer_policy();
+    return {{"generation", generation_view(agent.generation())},
+            {"peer", peer ? generation_view(peer->generation) : json(nullptr)},
+            {"synchronised", peer && peer->synchronised},
+            {"default", label_names(agent, policy.fallback)},
+            {"rules", std::move(rules)},
+            {"total_rules", policy.rules.size()}};
+}
+
+template <class T>
+std::optional<T> number(std::string_view text) {
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional<T>(value) : std::nullopt;
+}
+
+/// The flow a person asks about, or an error in their words.
+Result<policy::FlowKey> flow_of(const admin::Request& request) {
+    policy::FlowKey flow;
+    const auto to = wire::Ipv4Address::parse(request.parameter("to"));
+    if (!to) {
+        return Error{"to: an IPv4 address is expected, not \"" + std::string(request.parameter("to")) + "\""};
+    }
+    flow.correspondent = *to;
+    if (const std::string_view text = request.parameter("protocol"); !text.empty() && text != "any") {
+        std::optional<std::uint8_t> protocol = number<std::uint8_t>(text);
+        for (const auto& [name, value] : kProtocols) {
+            protocol = name == text ? value : protocol;
+        }
+        if (!protocol) {
+            return Error{"protocol: tcp, udp, icmp, sctp or a number is expected, not \"" + std::string(text) + "\""};
+        }
+        flow.protocol = *protocol;
+    }
+    if (const std::string_view text = request.parameter("port"); !text.empty()) {
+        const auto port = number<std::uint16_t>(text);
+        if (!port) {
+            return Error{"port: 0-65535 is expected, not \"" + std::string(text) + "\""};
+        }
+        flow.has_port = true;
+        flow.port = *port;
+    }
+    return flow;
+}
+
+admin::Reply route_view(const Agent& agent, const admin::Request& request) {
+    const Result<policy::FlowKey> flow = flow_of(request);
+    if (!flow) {
+        return admin::error_reply(400, flow.error().text);
+    }
+    const policy::Candidate& candidate = agent.table().lookup(flow.value());
+    const bool fallback = candidate.rule == policy::kFallbackRule;
+    std::string why =
+        fallback ? "No rule matches, so the default decides"
+                 : "Rule " + std::to_string(candidate.rule) +
+                       (rule_name(agent, candidate.rule).empty() ? "" : " (" + rule_name(agent, candidate.rule) + ")") +
+                       " matches first";
+    json chosen = nullptr;
+    for (const policy::Label label : candidate.uplinks) {
+        for (unsigned slot = 0; slot < agent.config().uplinks.size() && chosen.is_null(); ++slot) {
+            if (agent.config().uplinks[slot].label != label) {
+                continue;
+            }
+            if (agent.coordinator().usable(slot)) {
+                chosen = agent.config().uplinks[slot].name;
+            } else {
+                why += "; " + agent.config().uplinks[slot].name + " is not usable (" + uplink_state(agent, slot) + ")";
+            }
+        }
+    }
+    why += chosen.is_null() ? (candidate.uplinks.empty() ? "; it says drop." : "; no uplink is left.")
+                            : "; " + chosen.get<std::string>() + " is the first usable uplink it names.";
+    json rule = nullptr;
+    if (!fallback) {
+        rule = {{"index", candidate.rule}, {"name", rule_name(agent, candidate.rule)}};
+    }
+    return admin::json_reply({{"to", flow.value().correspondent.to_string()},
+                              {"rule", rule},
+                              {"uplinks", label_names(agent, candidate.uplinks)},
+                              {"chosen", chosen},
+                              {"why", why}});
+}
+
+std::map<std::string, std::uint64_t> drops_of(const Agent& agent) {
+    std::map<std::string, std::uint64_t> drops;
+    for (std::size_t i = 0; i < tunnel::kDrops; ++i) {
+        const auto drop = static_cast<tunnel::Drop>(i);
+        drops[std::string(tunnel::name(drop))] = agent.loop().drops(drop);
+    }
+    const registration::Counters& counters = agent.client().counters();
+    drops["registration.unframed"] = counters.replies_unframed;
+    drops["registration.unauthenticated"] = counters.replies_unauthenticated;
+    drops["registration.unexpected"] = counters.replies_unexpected;
+    drops["registration.malformed"] = counters.replies_malformed;
+    return drops;
+}
+
+std::map<std::string, std::uint64_t> counters_of(const Agent& agent) {
+    const registration::Counters& client = agent.client().counters();
+    std::map<std::string, std::uint64_t> counters{{"registration.requests_sent", client.requests_sent},
+                                                  {"registration.retransmissions", client.retransmissions},
+                                                  {"registration.replies_accepted", client.replies_accepted},
+                                                  {"registration.replies_denied", client.replies_denied},
+                                                  {"registration.resynchronisations", client.resynchronisations},
+                                                  {"registration.policy_chunks_sent", client.policy_chunks_sent},
+                                                  {"keepalive.sent", client.keepalives_sent},
+                                                  {"keepalive.answered", client.keepalives_answered}};
+    const bpf::Steering::Counters steering =
+        agent.steering() != nullptr ? agent.steering()->counters() : bpf::Steering::Counters{};
+    counters["bpf.steering_packets"] = steering[HOMEWARD_STEERING_PACKETS];
+    counters["bpf.no_uplink"] = steering[HOMEWARD_STEERING_NO_UPLINK];
+    counters["bpf.not_ipv4"] = steering[HOMEWARD_STEERING_NOT_IPV4];
+    counters["bpf.no_entry"] = steering[HOMEWARD_STEERING_NO_ENTRY];
+    for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
+        const std::string prefix = "uplink." + agent.config().uplinks[slot].name + ".";
+        const tunnel::UplinkCounters& uplink = agent.loop().counters(slot);
+        counters[prefix + "tx_packets"] = uplink.tx_packets.load(std::memory_order_relaxed);
+        counters[prefix + "tx_bytes"] = uplink.tx_bytes.load(std::memory_order_relaxed);
+        counters[prefix + "rx_packets"] = uplink.rx_packets.load(std::memory_order_relaxed);
+        counters[prefix + "rx_bytes"] = uplink.rx_bytes.load(std::memory_order_relaxed);
+        counters[prefix + "moved_in"] = uplink.moved.load(std::memory_order_relaxed);
+    }
+    return counters;
+}
+
+admin::Reply metrics_view(const Agent& agent) {
+    admin::MetricsText text;
+    text.family("homeward_uplink_usable", "1: flows may use the uplink.", admin::MetricType::gauge);
+    for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
+        text.sample({{"uplink", agent.config().uplinks[slot].name}},
+                    std::uint64_t{agent.coordinator().usable(slot) ? 1U : 0U});
+    }
+    text.family("homeward_drops_total", "Packets given up, by reason.", admin::MetricType::counter);
+    for (const auto& [name, value] : drops_of(agent)) {
+        text.sample({{"reason", name}}, value);
+    }
+    text.family("homeward_events_total", "What GET /v1/stats counts, by name.", admin::MetricType::counter);
+    for (const auto& [name, value] : counters_of(agent)) {
+        text.sample({{"name", name}}, value);
+    }
+    return admin::metrics_reply(text.text());
+}
+
+void answer_reload(Agent& agent, const admin::Respond& respond) {
+    agent.reload([respond](const ReloadOutcome& outcome) {
+        respond(outcome.status ? admin::json_reply({{"applied", true}, {"needs_restart", outcome.needs_restart}})
+                               : admin::error_reply(422, outcome.status.error().text));
+    });
+}
+
+admin::Reply change_uplink(Agent& agent, const admin::Request& request) {
+    const Result<json> body = admin::json_body(request);
+    if (!body) {
+        return admin::error_reply(400, body.error().text);
+    }
+    static const std::map<std::string, handover::Request> kActions{
+        {"up", handover::Request::up}, {"drain", handover::Request::drain}, {"down", handover::Request::down}};
+    const json& document = body.value();
+    const auto action = document.contains("action") && document["action"].is_string()
+                            ? kActions.find(document["action"].get<std::string>())
+                            : kActions.end();
+    if (action == kActions.end()) {
+        return admin::error_reply(400, "action: up, drain or down is expected");
+    }
+    if (!agent.request(request.tail, action->second)) {
+        return admin::error_reply(404, "no uplink is called " + request.tail);
+    }
+    for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
+        if (agent.config().uplinks[slot].name == request.tail) {
+            return admin::json_reply({{"state", uplink_state(agent, slot)}});
+        }
+    }
+    return admin::json_reply(json::object());
+}
+
+}  // namespace
+
+void serve(admin::Server& server, Agent& agent) {
+    const std::time_t started = std::time(nullptr);
+    server.get("/v1/status", [&agent, started](const auto&) { return admin::json_reply(status_view(agent, started)); });
+    server.get("/v1/uplinks", [&agent](const auto&) {
+        json uplinks = json::array();
+        for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
+            uplinks.push_back(uplink_view(agent, slot));
+        }
+        return admin::json_reply({{"uplinks", std::move(uplinks)}});
+    });
+    server.get("/v1/policy", [&agent](const admin::Request& request) {
+        return admin::json_reply(policy_view(agent, request.parameter("all") == "1"));
+    });
+    server.get("/v1/route", [&agent](const admin::Request& request) { return route_view(agent, request); });
+    server.get("/v1/drops", [&agent](const auto&) { return admin::json_reply({{"drops", drops_of(agent)}}); });
+    server.get("/v1/stats", [&agent](const auto&) { return admin::json_reply({{"counters", counters_of(agent)}}); });
+    server.get("/metrics", [&agent](const auto&) { return metrics_view(agent); });
+    server.post_deferred("/v1/reload",
+                         [&agent](const auto&, admin::Respond respond) { answer_reload(agent, respond); });
+    server.post("/v1/uplinks/*", [&agent](const admin::Request& request) { return change_uplink(agent, request); });
+    server.stream("/v1/events", agent.events());
+}
+
+}  // namespace homeward::mn
