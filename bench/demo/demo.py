@@ -1,18 +1,21 @@
 #!/usr/bin/python3
 """The UM3N paper's experiment on real packets: its Fig. 4 network, Fig. 5, and the handovers of its §V.
 
-    demo.py [--output build/demo] [--clip FILE]
+    demo.py [--build DIRECTORY] [--output DIRECTORY]
 
-Needs root and built daemons (HOMEWARD_BUILD, default build/). Exit 0: everything in the closing table holds;
+Needs root and built daemons; writes to demo/ in the build directory. Exit 0: everything in the closing table holds;
 1: it says what does not; 2: the demo could not run. docs/demo.md explains each number.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import signal
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
 
 import figure
 import handover
@@ -113,13 +116,14 @@ def interrupted(number, _frame):
 
 def main():
     parser = argparse.ArgumentParser(description="Plays the UM3N paper's experiment.")
-    parser.add_argument("--output", type=pathlib.Path, default=build_directory() / "demo")
-    parser.add_argument("--clip", type=pathlib.Path, help="where the encoded video is kept")
+    parser.add_argument("--build", type=pathlib.Path, default=build_directory(), help="where the daemons are built")
+    parser.add_argument("--output", type=pathlib.Path, help="for results and captures; is emptied first")
     arguments = parser.parse_args()
-    directory = arguments.output.resolve()
+    os.environ["HOMEWARD_BUILD"] = str(arguments.build.resolve())
+    directory = (arguments.output or arguments.build / "demo").resolve()
     signal.signal(signal.SIGTERM, interrupted)
     try:
-        return play(directory, arguments.clip or directory.parent / "demo-clip.ts", Progress())
+        return play(directory, directory.parent / "demo-clip.ts", Progress())
     except HarnessError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2

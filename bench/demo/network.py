@@ -1,12 +1,7 @@
 """The paper's Fig. 4: a node on WiFi and cellular, the home agent, an FTP and a video server behind it."""
 
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
-
-from harness.homeward import HomewardSystem, unmet_needs as system_needs  # noqa: E402
-from harness.netns import unmet_needs as namespace_needs  # noqa: E402
+from harness.homeward import HomewardSystem, unmet_needs as system_needs
+from harness.netns import unmet_needs as namespace_needs
 
 # The paper's averages: "3G only, WiFi only and multihoming are 3.61Mbps, 14.67Mbps, 17.82Mbps".
 PAPER = {"cellular_mbps": 3.61, "wifi_mbps": 14.67, "both_mbps": 17.82}
@@ -15,6 +10,7 @@ PAPER = {"cellular_mbps": 3.61, "wifi_mbps": 14.67, "both_mbps": 17.82}
 FRAME = 14 + 1500
 HEADERS = 14 + (20 + 8 + 4) + 20 + (20 + 12)
 
+UPLINKS = ("wlan", "cellular")
 QUEUE_MS = 150
 
 

@@ -4,6 +4,7 @@ import time
 
 from harness.homeward import FTP_SERVER, VIDEO_SERVER
 from media import FtpDownload, HttpVideo, received_bytes
+from network import UPLINKS
 from recompute import SAMPLE_S
 
 SETTLE_S = 2.0
@@ -16,11 +17,11 @@ TITLES = {"cellular": "cellular only", "wifi": "WiFi only", "both": "WiFi and ce
 
 def choose_uplinks(network, names):
     """Turns off the uplinks not named and waits until exactly the named ones are in use."""
-    for name in ("wlan", "cellular"):
+    for name in UPLINKS:
         if name in names:
             network.mn.uplink(name, "up")
     network.mn.wait_bound(*names)
-    for name in ("wlan", "cellular"):
+    for name in UPLINKS:
         if name not in names:
             network.mn.uplink(name, "down")
 
