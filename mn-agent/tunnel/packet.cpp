@@ -60,7 +60,10 @@ std::size_t find_mss(wire::ByteView packet) noexcept {
         return 0;
     }
     constexpr std::uint8_t kSyn = 2;
-    const std::size_t end = std::min<std::size_t>(packet.size(), tcp + (packet[tcp + 12] >> 4U) * 4U);
+    const std::size_t end = tcp + (packet[tcp + 12] >> 4U) * 4U;
+    if (end > packet.size()) {
+        return 0;
+    }
     if ((packet[tcp + 13] & kSyn) == 0) {
         return 0;
     }
