@@ -77,7 +77,7 @@ struct FlowBinding {
     friend bool operator==(const FlowBinding&, const FlowBinding&) = default;
 };
 
-/// RFC 3543 §3.
+/// RFC 3543 §3.2.
 struct RevocationSupport {
     bool inform = false;  ///< I
     std::uint32_t timestamp = 0;

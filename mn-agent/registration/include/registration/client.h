@@ -178,8 +178,9 @@ class Client {
     std::optional<policy::Generation> policy_of_home_agent() const;
     const Counters& counters() const noexcept;
 
+    struct Implementation;  ///< the room's own
+
   private:
-    struct Implementation;
     std::unique_ptr<Implementation> implementation_;
 };
 

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "binding.h"
+#include "identification_source.h"
+#include "mip/reply.h"
+#include "mip/request.h"
+#include "registration/client.h"
+
+namespace homeward::mn::registration {
+
+/// No wait for a silent home agent is longer.
+inline constexpr std::chrono::seconds kLongestBackoff{30};
+
+/// The node as a whole. What each file adds: events.cpp what happened to uplinks, schedule.cpp what is due,
+/// requests.cpp what is sent, replies.cpp what comes back.
+struct Client::Implementation {
+    explicit Implementation(ClientConfig given);
+
+    // events.cpp
+    void uplink_up(Label label, std::uint8_t technology, wire::Ipv4Address care_of, std::uint64_t gateway_id, Now now);
+    void uplink_down(Label label, Now now);
+    void drain(Label label, Now now);
+    void shut_down(Now now);
+
+    // schedule.cpp
+    void tick(Now now);
+    std::optional<Duration> next_deadline() const;
+    void send_due(Now now);
+
+    // replies.cpp
+    void datagram(Label label, wire::ByteView payload, wire::Ipv4Address source, Now now);
+    bool echo_reply(Label label, wire::ByteView inner_packet, Now now);
+
+    // requests.cpp
+    void send_registration(Binding& binding, Now now);
+    void send_removal(Binding& binding, Label via, Now now);
+    void send_remove_all(Now now);
+    void send_echo(Binding& binding, Now now);
+
+    // schedule.cpp, private parts
+    void expire(Binding& binding, Now now);
+    void time_out(Binding& binding, Now now);
+    void tick_shutdown(Now now);
+    void tick_keepalive(Binding& binding, Now now);
+    void judge_path(Binding& binding, Now now);
+    Duration gate() const;
+    Duration may_register_at(const Binding& binding) const;
+    bool may_send_registration(const Binding& binding) const;
+    void send_removals(Now now, bool regardless_of_gate);
+
+    // replies.cpp, private parts
+    void registered(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
+    void denied(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
+    void removed(Binding& binding, Now now);
+    void identification_mismatch(Binding& binding, const Pending& answered, const mip::ReplyHeader& header, Now now);
+    bool learn_home_address(wire::Ipv4Address address);
+    void refuse(Binding& binding, Duration wait, std::string reason, Now now);
+
+    // implementation.cpp
+    Binding* find(Label label);
+    /// The uplink to speak of `subject` by, other than itself: usable, not draining if possible, the fastest.
+    std::optional<Label> survivor(Label subject) const;
+    std::optional<Label> way_to_remove(const Binding& binding) const;
+    bool is_primary(const Binding& binding) const;
+    void set_state(Binding& binding, State state, std::string reason = {});
+    void publish(Binding& binding);
+    void event(Event::Kind kind, Label label, std::string text);
+    double uniform();
+    Duration jittered(Duration base, double least, double most);
+    BindingStatus status(const Binding& binding) const;
+
+    ClientConfig config;
+    std::map<Label, Binding> bindings;
+    IdentificationSource identifications;
+    std::optional<wire::Ipv4Address> home_address;
+    wire::Ipv4Address home_agent;
+    std::vector<Action> actions;
+    Counters counters;
+    std::uint16_t echo_sequence = 0;
+    std::uint16_t echo_identifier = 0;
+
+    bool wiped = false;     ///< a registration of this run was accepted, so no binding of an earlier run is left
+    bool answered = false;  ///< the home agent answered a request with Multipath
+    bool multipath = true;  ///< false: one plain registration at a time
+    Duration multipath_again_at{};          ///< when not: try it then
+    bool encapsulation_from_flags = false;  ///< after code 142
+    unsigned redirects = 0;
+
+    std::optional<Duration> shutting_down_until;
+    std::optional<Pending> remove_all;
+    bool done = false;
+};
+
+}  // namespace homeward::mn::registration
