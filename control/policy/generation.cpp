@@ -99,6 +99,15 @@ void write_head(wire::Writer& out, const LabelList& fallback, std::uint32_t rule
     out.u32(rules);
 }
 
+std::optional<PolicyHead> read_head(wire::Reader& in) {
+    if (in.u8() != kFormat) {
+        return std::nullopt;
+    }
+    const auto fallback = read_labels(in);
+    const std::uint32_t rules = in.u32();
+    return fallback && !in.failed() ? std::optional{PolicyHead{*fallback, rules}} : std::nullopt;
+}
+
 wire::Bytes encode(const Policy& policy) {
     wire::Bytes bytes;
     bytes.reserve(16 + policy.rules.size() * 8);
@@ -112,18 +121,14 @@ wire::Bytes encode(const Policy& policy) {
 
 Result<Policy> decode(wire::ByteView bytes) {
     wire::Reader in{bytes};
-    if (in.u8() != kFormat) {
-        return Error{"policy encoding: unknown format"};
-    }
-    const auto fallback = read_labels(in);
-    const std::uint32_t count = in.u32();
-    if (!fallback || in.failed() || count > in.remaining() / kMinRuleBytes) {
+    const auto head = read_head(in);
+    if (!head || head->rules > in.remaining() / kMinRuleBytes) {
         return Error{"policy encoding: malformed head"};
     }
     Policy policy;
-    policy.fallback = *fallback;
-    policy.rules.reserve(count);
-    for (std::uint32_t i = 0; i < count; ++i) {
+    policy.fallback = head->fallback;
+    policy.rules.reserve(head->rules);
+    for (std::uint32_t i = 0; i < head->rules; ++i) {
         const auto rule = read_rule(in);
         if (!rule) {
             return Error{"policy encoding: malformed rules[" + std::to_string(i) + "]"};

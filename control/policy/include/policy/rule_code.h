@@ -20,6 +20,11 @@ void write_rule(wire::Writer& out, const Rule& rule);
 /// nullopt: not what write_rule writes, or cut off.
 std::optional<Rule> read_rule(wire::Reader& in);
 /// What precedes the rules in the canonical encoding.
+struct PolicyHead {
+    LabelList fallback;
+    std::uint32_t rules = 0;
+};
+std::optional<PolicyHead> read_head(wire::Reader& in);
 void write_head(wire::Writer& out, const LabelList& fallback, std::uint32_t rules);
 
 }  // namespace homeward::policy

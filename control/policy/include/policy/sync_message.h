@@ -32,6 +32,7 @@ struct Chunk {
     std::uint32_t total = 0;     ///< bytes of the whole transfer
     std::uint16_t chunk_size = 0;
     std::uint16_t index = 0;
+    std::uint16_t serial = 0;  ///< counts what the node sent; the reply repeats it
     wire::ByteView data;
 
     std::uint32_t count() const noexcept { return (total + chunk_size - 1) / chunk_size; }
@@ -47,7 +48,7 @@ struct SyncRequest {
 };
 
 inline constexpr std::size_t kSyncStateBytes = 1 + 4 + 32;
-inline constexpr std::size_t kSyncChunkOverhead = kSyncStateBytes + 1 + 4 + 4 + 2 + 2;
+inline constexpr std::size_t kSyncChunkOverhead = kSyncStateBytes + 1 + 4 + 4 + 2 + 2 + 2;
 
 wire::Bytes encode(const SyncRequest& request);
 /// nullopt: malformed. The chunk's data points into `payload`; its size is right for its index.
@@ -67,6 +68,7 @@ struct Progress {
 
     std::uint32_t transfer = 0;
     std::uint16_t assembly = 0;       ///< changes when the home agent began anew and forgot what it had
+    std::uint16_t serial = 0;         ///< of the piece that came last: a repetition is told from the first one
     std::uint16_t first_missing = 0;  ///< all pieces before it are held; equal to the count when it has them all
     /// Bit i, from the most significant of the first byte: piece first_missing + 1 + i is held.
     wire::Bytes bitmap;

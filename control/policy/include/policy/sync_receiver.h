@@ -28,7 +28,7 @@ class SyncReceiver {
         malformed,  ///< nothing changed; count it
         noted,      ///< nothing new
         piece,      ///< taken into the assembly
-        complete,   ///< `table` is what the node wants: apply it, then call `in_force`
+        complete,   ///< `table` is what the node wants: apply it, then call `in_force`, or `not_applied`
         refused,    ///< the reply says why
     };
     struct Table {
@@ -46,6 +46,8 @@ class SyncReceiver {
     /// What the home agent applies to this node from now on, whoever it came from; `encoded` null: it is no base for a
     /// delta (a table that came as RFC 7629 flow bindings). Also after a restart, from the store.
     void in_force(const Generation& generation, SharedTable encoded);
+    /// The last complete table could not be applied; the node will bring it over again, later.
+    void not_applied();
     /// Nothing is applied any more (the last binding is gone).
     void nothing_in_force();
 
@@ -53,7 +55,7 @@ class SyncReceiver {
     /// The payload of the reply, at most `capacity` bytes (at least kMinReply). With the size of the request's payload
     /// as `capacity` a reply is never longer than what it answers.
     wire::Bytes reply(std::size_t capacity) const;
-    static constexpr std::size_t kMinReply = 1 + 1 + 4 + 32 + 4 + 2 + 2;
+    static constexpr std::size_t kMinReply = 1 + 1 + 4 + 32 + 4 + 2 + 2 + 2;
 
     /// Gives an assembly up that got no piece for `limits.timeout`; true: it did.
     bool expire(Time now, const SyncLimits& limits);
@@ -72,11 +74,12 @@ class SyncReceiver {
         std::uint32_t missing = 0;
         std::uint32_t first_missing = 0;
         std::uint16_t number = 0;
+        std::uint16_t serial = 0;
         Time last_piece{};
     };
 
     Outcome take_piece(const SyncRequest& request, Time now, const SyncLimits& limits);
-    bool begin(const SyncRequest& request, Time now, const SyncLimits& limits);
+    bool begin(const SyncRequest& request, Time now);
     Outcome finish(const SyncLimits& limits);
     Outcome refuse(Answer answer, const Chunk& chunk);
     Outcome adopt(const Generation& generation, const SharedTable& table, const SyncLimits& limits);

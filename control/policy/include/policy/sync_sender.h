@@ -66,7 +66,6 @@ class SyncSender {
     struct Piece {
         bool held = false;
         bool in_flight = false;
-        bool repeated = false;
         std::uint64_t sequence = 0;  ///< of its last transmission
         Time sent_at{};
     };
@@ -78,6 +77,7 @@ class SyncSender {
         std::vector<Piece> pieces;
         std::uint32_t fresh = 0;  ///< pieces from here on were never sent
         std::uint32_t held = 0;
+        std::uint32_t first_missing = 0;      ///< as the last reply said
         std::deque<std::uint32_t> lost;       ///< to be sent again
         std::deque<std::uint32_t> in_flight;  ///< oldest transmission first
         std::optional<std::uint16_t> assembly;
@@ -92,7 +92,8 @@ class SyncSender {
     void time_out(Time now);
     void take_progress(const Progress& progress, Time now);
     void take_refusal(Answer answer, Time now);
-    void mark_held(std::uint32_t index, Time now);
+    void mark_held(std::uint32_t index);
+    void take_serial(std::uint16_t serial, Time now);
     void find_losses();
     void forget_held();
     void retry_later(Time now);
@@ -112,7 +113,7 @@ class SyncSender {
     double window_ = 16;
     double threshold_ = 512;
     std::uint64_t sequence_ = 0;
-    std::uint64_t highest_held_ = 0;
+    std::uint64_t highest_answered_ = 0;
     std::uint64_t recovered_at_ = 0;  ///< losses of earlier transmissions do not halve the window again
     std::optional<Time> round_trip_;
     Time variation_{};
