@@ -43,7 +43,7 @@ DRAWING = """
 
 def steering_packets(node):
     """Packets that the BPF program classified."""
-    return node.admin.counters()["steering.packets"]
+    return node.admin.counters()["bpf.steering_packets"]
 
 
 def dpdk_driver(system):

@@ -17,10 +17,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
 
 from media import RTP_PORT, decoded_frames
 from network import UPLINKS
-from traffic import at_the_node, plain, rtp_packets, sent_frames, tcp_arrivals, transport_stream
 
 from harness.homeward import HOME_ADDRESS
 from harness.process import HarnessError
+from harness.traffic import at_the_node, plain, rtp_packets, sent_frames, tcp_arrivals, transport_stream
 
 SAMPLE_S = 0.5
 # A packet sent just before the cut was still in a queue when the link went: it belongs to that cut.

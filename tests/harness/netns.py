@@ -24,6 +24,8 @@ from .capture import Capture
 from .process import HarnessError, Process, run, wait_until
 
 NAME = re.compile(r"^hw-(\d+)-")
+# Topologies that exist now; a failing test names their logs.
+active = []
 OFFLOADS = ["tx", "rx", "sg", "tso", "gso", "gro"]
 
 
@@ -161,6 +163,7 @@ class Topology(contextlib.AbstractContextManager):
         if self.directory is None:
             self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"homeward-{os.getpid()}-{self.prefix}-"))
         self.directory.mkdir(parents=True, exist_ok=True)
+        active.append(self)
         return self
 
     def __exit__(self, kind, error, trace):
@@ -172,6 +175,7 @@ class Topology(contextlib.AbstractContextManager):
                 self.explain()
             self._end()
         finally:
+            active.remove(self)
             if not failed and not self.keep:
                 shutil.rmtree(self.directory, ignore_errors=True)
             signal.signal(signal.SIGINT, before[signal.SIGINT])

@@ -5,7 +5,6 @@
 
 import json
 import pathlib
-import socket
 import struct
 import sys
 
@@ -14,44 +13,26 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "demo"))
 
 import recompute  # noqa: E402
+from harness import forge  # noqa: E402
 from harness.homeward import FTP_SERVER, HOME_ADDRESS, HOME_AGENT, VIDEO_SERVER  # noqa: E402
 from harness.process import run  # noqa: E402
 from media import RTP_PAYLOAD, RTP_PORT, encode_clip  # noqa: E402
-from traffic import Coverage, at_the_node, rtp_packets  # noqa: E402
+from harness.traffic import Coverage, at_the_node, rtp_packets  # noqa: E402
 
 START = 1_700_000_000.0
 
 
-class PcapWriter:
-    def __init__(self, path):
-        self.file = open(path, "wb")
-        self.file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))
-
-    def write(self, time, ip):
-        frame = bytes(12) + b"\x08\x00" + ip
-        self.file.write(struct.pack("<IIII", int(time), round((time % 1) * 1e9) % 10**9, len(frame), len(frame)) + frame)
-
-
-def ip(protocol, source, destination, payload):
-    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0,
-                       socket.inet_aton(source), socket.inet_aton(destination)) + payload
-
-
-def udp(source, destination, payload):
-    return struct.pack("!HHHH", source, destination, 8 + len(payload), 0) + payload
-
-
 def tunnel(inner):
-    return ip(17, HOME_AGENT, "10.1.1.2", udp(434, 4434, b"\x04\x04\0\0" + inner))
+    return forge.tunnelled(HOME_AGENT, "10.1.1.2", 434, 4434, inner)
 
 
 def rtp(sequence, payload):
-    return ip(17, VIDEO_SERVER, HOME_ADDRESS, udp(40000, RTP_PORT, struct.pack("!BBHII", 0x80, 33, sequence & 0xFFFF, 0, 1) + payload))
+    return forge.ip(17, VIDEO_SERVER, HOME_ADDRESS, forge.udp(40000, RTP_PORT, struct.pack("!BBHII", 0x80, 33, sequence & 0xFFFF, 0, 1) + payload))
 
 
 def tcp(server, sequence, length, flags=0x10, port=20000):
     header = struct.pack("!HHIIBBHHH", port, 50000, sequence & 0xFFFFFFFF, 0, 0x50, flags, 100, 0, 0)
-    return ip(6, server, HOME_ADDRESS, header + bytes(length))
+    return forge.ip(6, server, HOME_ADDRESS, header + bytes(length))
 
 
 @pytest.mark.parametrize("segments, new", [
@@ -86,7 +67,7 @@ def demo_output(tmp_path_factory):
 def downloads(directory, name, start, segments_per_100ms):
     """Segments of 1000 bytes, each sent twice on the same uplink: only the first counts."""
     for uplink in ("wlan", "cellular"):
-        writer = PcapWriter(directory / f"{name}-{uplink}.pcap")
+        writer = forge.PcapWriter(directory / f"{name}-{uplink}.pcap")
         count = segments_per_100ms.get(uplink, 0)
         server = VIDEO_SERVER if uplink == "cellular" else FTP_SERVER
         for segment in range(count * 40):
@@ -94,14 +75,14 @@ def downloads(directory, name, start, segments_per_100ms):
             for _ in range(2):
                 writer.write(time, tunnel(tcp(server, 0xFFFFF000 + segment * 1000, 1000)))
             writer.write(time, tunnel(tcp(server, segment * 100, 100, port=21)))
-        writer.file.close()
+        writer.close()
 
 
 def video(directory, events):
     clip = encode_clip(directory / "clip.ts", seconds=5).read_bytes()
     payloads = [clip[i:i + RTP_PAYLOAD] for i in range(0, len(clip), RTP_PAYLOAD)]
-    server = PcapWriter(directory / "handover-video-server.pcap")
-    uplinks = {name: PcapWriter(directory / f"handover-{name}.pcap") for name in ("wlan", "cellular")}
+    server = forge.PcapWriter(directory / "handover-video-server.pcap")
+    uplinks = {name: forge.PcapWriter(directory / f"handover-{name}.pcap") for name in ("wlan", "cellular")}
     step = 5.0 / len(payloads)
     drain, back, cut = (int(len(payloads) * part) for part in (0.2, 0.4, 0.6))
     for index, payload in enumerate(payloads):
@@ -113,7 +94,7 @@ def video(directory, events):
         uplinks["cellular" if on_cellular else "wlan"].write(time + 0.001, tunnel(packet))
     uplinks["cellular"].write(START + 3.2, tunnel(tcp(FTP_SERVER, 1, 1000)))
     for writer in (server, *uplinks.values()):
-        writer.file.close()
+        writer.close()
     for kind, index in (("planned", drain), ("planned", back), ("cut", cut)):
         events["handovers"].append({"kind": kind, "time": START + index * step - 0.002, "path_rtt_ms": 1.0})
     events["step"] = step
@@ -147,11 +128,11 @@ def test_a_whole_lost_frame_is_counted(demo_output, tmp_path):
     """Without the packets of one second of video, about 30 of its frames cannot be decoded."""
     for path in demo_output.glob("*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    kept = PcapWriter(tmp_path / "handover-cellular.pcap")
+    kept = forge.PcapWriter(tmp_path / "handover-cellular.pcap")
     for packet in at_the_node({"cellular": demo_output / "handover-cellular.pcap"}):
         if not START + 3.5 <= packet.time < START + 4.5:
             kept.write(packet.time, tunnel(packet.data))
-    kept.file.close()
+    kept.close()
     numbers, _ = recompute.recompute(tmp_path)
     assert 27 <= numbers["handover"]["cut"][0]["video_frames_lost"] <= 34
 

@@ -5,7 +5,7 @@ import socket
 import struct
 import typing
 
-from harness.capture import read_pcap
+from .capture import read_pcap
 
 TUNNEL_PORT = 434
 TUNNEL_DATA = b"\x04\x04"
