@@ -54,10 +54,14 @@ namespace homeward::stats {
     X(icmp_tunnel_error, "icmp.tunnel_error")                 /* another error about a tunnel packet */              \
     X(output_full, "output.full")                             /* a burst grew beyond what one port can take */       \
     X(port_tx_full, "port.tx_full")                           /* the driver took no more */                          \
+    X(port_tx_segments, "port.tx_segments")                   /* a chain the driver cannot send, and no room to join it */ \
     X(exception_ring_full, "exception.ring_full")                                                                    \
     X(exception_registration_rate, "exception.registration_rate")                                                    \
     X(exception_arp_rate, "exception.arp_rate")                                                                      \
     X(exception_other_rate, "exception.other_rate")                                                                  \
+    X(exception_twin_refused, "exception.twin_refused")       /* the TAP took it not: down, or its queue full */     \
+    X(exception_return_full, "exception.return_full")         /* the kernel sent more than the worker took */        \
+    X(exception_no_buffer, "exception.no_buffer")             /* no mbuf for what the kernel sent */                 \
     X(stopping, "stopping")                                   /* still held when the worker ended */
 
 /// What happened that is not the loss of a packet. Operators see `pipeline.<name>`.
