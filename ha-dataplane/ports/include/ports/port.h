@@ -1,0 +1,83 @@
+#pragma once
+
+#include <rte_ethdev.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "result/result.h"
+
+namespace homeward::ports {
+
+struct PortOptions {
+    std::string name;
+    std::string device;  ///< a PCI address (bound to vfio-pci) or a virtual device: "net_af_xdp0,iface=eth0"
+    std::uint16_t mtu = 1500;
+};
+
+/// What the device does for us. Nothing here is required: the pipeline works in software without it.
+struct Offloads {
+    bool ipv4_checksum = false;  ///< transmit
+    bool udp_checksum = false;   ///< transmit
+    bool multi_segment = false;  ///< transmits chained mbufs
+    bool rx_checksum = false;
+};
+
+/// One DPDK Ethernet device. Owned and called by the main thread; workers use only `id()` with rx/tx bursts.
+///
+/// attach() → start() → stop(). The destructor stops and closes, which takes an XDP program off the interface.
+class Port {
+  public:
+    /// Finds the device. The error names the port, the device, and the reason the driver gave.
+    static Result<Port> attach(const PortOptions& options);
+
+    Port(Port&& other) noexcept;
+    Port& operator=(Port&&) = delete;
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+    ~Port();
+
+    /// Sets queues, offloads and MTU, and starts. As many rx and tx queues as there are workers, or as the device has.
+    Status start(unsigned workers, rte_mempool* pool);
+
+    std::uint16_t id() const noexcept { return id_; }
+    const std::string& name() const noexcept { return options_.name; }
+    const std::string& device() const noexcept { return options_.device; }
+    std::uint16_t mtu() const noexcept { return options_.mtu; }
+    std::array<std::uint8_t, 6> mac() const noexcept { return mac_; }
+    std::uint16_t rx_queues() const noexcept { return rx_queues_; }
+    std::uint16_t tx_queues() const noexcept { return tx_queues_; }
+    const Offloads& offloads() const noexcept { return offloads_; }
+    int socket() const noexcept;
+    /// True for a device that is software: idle workers may sleep without losing what a real NIC's ring would drop.
+    bool is_virtual() const noexcept { return virtual_; }
+
+  private:
+    Port(PortOptions options, std::uint16_t id) : options_(std::move(options)), id_(id) {}
+
+    Status inspect();
+    Status configure(unsigned workers);
+    Status set_up_queues(rte_mempool* pool);
+    Status set_mtu();
+    Error failure(const char* what, int code) const;
+
+    PortOptions options_;
+    std::uint16_t id_ = RTE_MAX_ETHPORTS;
+    std::array<std::uint8_t, 6> mac_{};
+    std::uint16_t rx_queues_ = 0, tx_queues_ = 0;
+    Offloads offloads_;
+    rte_eth_dev_info info_{};
+    bool virtual_ = false;
+    bool started_ = false;
+    bool quiet_interface_ = false;  ///< our ingress filter is on it (ports/quiet_interface.h)
+};
+
+/// The mbuf pool for the ports of one NUMA socket.
+Result<rte_mempool*> make_pool(int socket, unsigned ports, unsigned workers, std::uint16_t largest_mtu);
+
+/// Megabytes the EAL must reserve for `ports` and `workers`, pools and DPDK's own needs.
+unsigned memory_needed(unsigned ports, unsigned workers, std::uint16_t largest_mtu);
+
+}  // namespace homeward::ports

@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+#include "ports/eal.h"
+#include "ports/port.h"
+
+namespace homeward::ports {
+namespace {
+
+/// One queue's worst case: an AF_XDP fill ring and completion ring of 2048 each, a burst in flight, and what the
+/// pipeline holds (unresolved neighbours, reassembly).
+constexpr unsigned kPerQueue = 8192;
+/// What the exception rings and TAP reads may hold.
+constexpr unsigned kException = 8191;
+constexpr unsigned kCache = 256;
+
+unsigned pool_size(unsigned ports, unsigned workers) {
+    return ports * workers * kPerQueue + kException;
+}
+
+std::uint16_t data_room(std::uint16_t largest_mtu) {
+    // Ethernet header, two VLAN tags and CRC ride on top of the MTU.
+    const unsigned frame = std::max<unsigned>(largest_mtu, RTE_ETHER_MTU) + RTE_ETHER_HDR_LEN + 8 + RTE_ETHER_CRC_LEN;
+    const unsigned room = std::max<unsigned>(RTE_MBUF_DEFAULT_DATAROOM, (frame + 63U) / 64U * 64U);
+    return static_cast<std::uint16_t>(std::min<unsigned>(room + RTE_PKTMBUF_HEADROOM, UINT16_MAX));
+}
+
+}  // namespace
+
+Result<rte_mempool*> make_pool(int socket, unsigned ports, unsigned workers, std::uint16_t largest_mtu) {
+    rte_mempool* pool = rte_pktmbuf_pool_create(fmt::format("packets_{}", socket).c_str(), pool_size(ports, workers),
+                                                kCache, 0, data_room(largest_mtu), socket);
+    if (pool == nullptr) {
+        return Error{fmt::format("no memory for {} packets: {} {}; raise dataplane.memory", pool_size(ports, workers),
+                                 rte_strerror(rte_errno), last_complaint())};
+    }
+    return pool;
+}
+
+unsigned memory_needed(unsigned ports, unsigned workers, std::uint16_t largest_mtu) {
+    constexpr unsigned kOthers = 64;  // rings, device queues, the EAL's own
+    const std::uint64_t bytes = std::uint64_t{pool_size(ports, workers)} *
+                                (sizeof(rte_mbuf) + data_room(largest_mtu) + 2 * RTE_CACHE_LINE_SIZE);
+    return static_cast<unsigned>(bytes >> 20) + kOthers;
+}
+
+}  // namespace homeward::ports

@@ -1,0 +1,190 @@
+#include "ports/port.h"
+
+#include <fmt/format.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_ether.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "complaint.h"
+#include "ports/eal.h"
+#include "ports/quiet_interface.h"
+
+namespace homeward::ports {
+namespace {
+
+constexpr std::uint16_t kRxDescriptors = 1024, kTxDescriptors = 1024;
+
+/// The name the EAL knows a device by: what stands before the first comma.
+std::string device_name(const std::string& device) {
+    std::string name = device.substr(0, device.find(','));
+    if (is_pci_address(device) && std::count(name.begin(), name.end(), ':') == 1) {
+        name.insert(0, "0000:");
+    }
+    return name;
+}
+
+std::string because(int code) {
+    const std::string complaint = last_complaint();
+    return fmt::format("{}{}{}", rte_strerror(code < 0 ? -code : code), complaint.empty() ? "" : ": ", complaint);
+}
+
+}  // namespace
+
+Result<Port> Port::attach(const PortOptions& options) {
+    forget_complaints();
+    const auto refuse = [&](const std::string& reason) {
+        return Error{fmt::format("ports.{}.device: {}: {}", options.name, options.device, reason)};
+    };
+    if (!is_pci_address(options.device)) {
+        if (const int code = rte_dev_probe(options.device.c_str()); code < 0) {
+            return refuse(because(code));
+        }
+    }
+    std::uint16_t id = RTE_MAX_ETHPORTS;
+    if (rte_eth_dev_get_port_by_name(device_name(options.device).c_str(), &id) < 0) {
+        return refuse(is_pci_address(options.device)
+                          ? "no such device, or not bound to a DPDK driver (dpdk-devbind.py --bind=vfio-pci …)"
+                          : "no Ethernet device came of it");
+    }
+    Port port{options, id};
+    if (Status seen = port.inspect(); !seen) {
+        return seen.error();
+    }
+    if (const auto interface = af_packet_interface(options.device)) {
+        if (Status quiet = quiet_interface(*interface); !quiet) {
+            return refuse(quiet.error().text);
+        }
+        port.quiet_interface_ = true;
+    }
+    return port;
+}
+
+Port::Port(Port&& other) noexcept
+    : options_(std::move(other.options_)),
+      id_(std::exchange(other.id_, RTE_MAX_ETHPORTS)),
+      mac_(other.mac_),
+      rx_queues_(other.rx_queues_),
+      tx_queues_(other.tx_queues_),
+      offloads_(other.offloads_),
+      info_(other.info_),
+      virtual_(other.virtual_),
+      started_(std::exchange(other.started_, false)),
+      quiet_interface_(std::exchange(other.quiet_interface_, false)) {}
+
+Port::~Port() {
+    if (id_ == RTE_MAX_ETHPORTS) {
+        return;
+    }
+    if (started_) {
+        rte_eth_dev_stop(id_);
+    }
+    rte_eth_dev_close(id_);
+    if (quiet_interface_) {
+        unquiet_interface(*af_packet_interface(options_.device));
+    }
+}
+
+int Port::socket() const noexcept {
+    const int socket = rte_eth_dev_socket_id(id_);
+    return socket < 0 ? 0 : socket;
+}
+
+Error Port::failure(const char* what, int code) const {
+    return Error{fmt::format("ports.{}: {} on {}: {}", options_.name, what, options_.device, because(code))};
+}
+
+Status Port::inspect() {
+    rte_ether_addr mac{};
+    int code = rte_eth_dev_info_get(id_, &info_);
+    if (code == 0) {
+        code = rte_eth_macaddr_get(id_, &mac);
+    }
+    if (code < 0) {
+        return failure("cannot read the device", code);
+    }
+    std::copy(std::begin(mac.addr_bytes), std::end(mac.addr_bytes), mac_.begin());
+    const rte_bus* bus = rte_dev_bus(info_.device);
+    virtual_ = bus != nullptr && std::string_view{rte_bus_name(bus)} == "vdev";
+    return {};
+}
+
+Status Port::start(unsigned workers, rte_mempool* pool) {
+    forget_complaints();
+    if (Status done = configure(workers); !done) {
+        return done;
+    }
+    if (Status done = set_up_queues(pool); !done) {
+        return done;
+    }
+    if (Status done = set_mtu(); !done) {
+        return done;
+    }
+    if (const int code = rte_eth_dev_start(id_); code < 0) {
+        return failure("cannot start", code);
+    }
+    started_ = true;
+    // Multicast belongs to the kernel (routing protocols, IPv6). Not promiscuous: proxy ARP answers with our own MAC.
+    rte_eth_allmulticast_enable(id_);
+    return {};
+}
+
+Status Port::configure(unsigned workers) {
+    rx_queues_ =
+        static_cast<std::uint16_t>(std::min<unsigned>(workers, std::max<std::uint16_t>(info_.max_rx_queues, 1)));
+    tx_queues_ =
+        static_cast<std::uint16_t>(std::min<unsigned>(workers, std::max<std::uint16_t>(info_.max_tx_queues, 1)));
+    rte_eth_conf conf{};
+    conf.rxmode.offloads = info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+    // IPv4 checksum offload only together with UDP's: the pipeline sets both for a packet, or none.
+    constexpr std::uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    conf.txmode.offloads = info_.tx_offload_capa & (kChecksums | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+    if (rx_queues_ > 1) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf =
+            info_.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
+    }
+    if (const int code = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); code < 0) {
+        return failure("cannot configure", code);
+    }
+    offloads_.ipv4_checksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+    offloads_.udp_checksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
+    offloads_.multi_segment = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+    offloads_.rx_checksum = conf.rxmode.offloads != 0;
+    return {};
+}
+
+Status Port::set_up_queues(rte_mempool* pool) {
+    std::uint16_t rx = kRxDescriptors, tx = kTxDescriptors;
+    if (const int code = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx, &tx); code < 0) {
+        return failure("cannot size the rings", code);
+    }
+    const auto node = static_cast<unsigned>(socket());
+    for (std::uint16_t queue = 0; queue < rx_queues_; ++queue) {
+        if (const int code = rte_eth_rx_queue_setup(id_, queue, rx, node, nullptr, pool); code < 0) {
+            return failure("cannot set up a receive queue", code);
+        }
+    }
+    for (std::uint16_t queue = 0; queue < tx_queues_; ++queue) {
+        if (const int code = rte_eth_tx_queue_setup(id_, queue, tx, node, nullptr); code < 0) {
+            return failure("cannot set up a transmit queue", code);
+        }
+    }
+    return {};
+}
+
+Status Port::set_mtu() {
+    std::uint16_t current = 0;
+    if (rte_eth_dev_get_mtu(id_, &current) == 0 && current == options_.mtu) {
+        return {};
+    }
+    const int code = rte_eth_dev_set_mtu(id_, options_.mtu);
+    if (code == -ENOTSUP && options_.mtu == RTE_ETHER_MTU) {
+        return {};
+    }
+    return code < 0 ? Status{failure(fmt::format("cannot set an MTU of {}", options_.mtu).c_str(), code)} : Status{};
+}
+
+}  // namespace homeward::ports
