@@ -6,7 +6,7 @@ SHELL := /bin/sh
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
   g++ meson ninja-build pkg-config python3 clang libclang-rt-14-dev \
-  libdpdk-dev libbpf-dev bpftool libmnl-dev libyaml-cpp-dev libasio-dev libboost-dev libspdlog-dev libfmt-dev \
+  libdpdk-dev libbpf-dev bpftool libmnl-dev libyaml-dev libasio-dev libboost-dev libspdlog-dev libfmt-dev \
   libcli11-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libsystemd-dev \
   libgtest-dev libgmock-dev libbenchmark-dev python3-pytest python3-scapy python3-matplotlib \
   iproute2 iputils-ping nftables ethtool procps tcpdump tshark curl iperf3 vsftpd ffmpeg \
