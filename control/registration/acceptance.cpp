@@ -79,13 +79,12 @@ PolicyRef HomeAgent::make_flow_table(const policy::Policy& table, std::uint32_t 
         PolicySource::flow_bindings, {version, digest}, share(digest, std::move(bytes)), table.rules.size()});
 }
 
-/// A flow table without bindings is gone; one whose bindings changed sends unmatched packets to other ones.
+/// A table ends with the last binding; a flow table whose bindings changed sends unmatched packets to other ones.
 void HomeAgent::refresh_flow_table(NodeBindings& next) {
-    if (!is_flow_table(next.own)) {
-        return;
-    }
     if (next.bindings.empty()) {
         next.own.reset();
+    }
+    if (!is_flow_table(next.own)) {
         return;
     }
     auto table = policy::decode(*next.own->bytes);
@@ -116,6 +115,64 @@ std::variant<PolicyRef, ReplyCode> HomeAgent::next_table(const Node& node, const
     return kept.own;
 }
 
+policy::SyncLimits HomeAgent::sync_limits() const {
+    policy::SyncLimits limits;
+    limits.max_rules = config_.registration.max_rules_per_node;
+    limits.max_bytes = std::size_t{limits.max_rules} * 20;
+    return limits;
+}
+
+/// Feeds the policy synchronisation; a table that is complete becomes the node's own. A code when it cannot be used.
+std::optional<ReplyCode> HomeAgent::take_sync(Node& node, const mip::RegistrationRequest& request, NodeBindings& next,
+                                              Now now) {
+    const std::uint32_t organization = config_.registration.organization;
+    if (!mip::has(request.vendor, organization, policy::kSyncVendorType) || next.bindings.empty()) {
+        return std::nullopt;
+    }
+    const wire::Bytes payload = mip::joined(request.vendor, organization, policy::kSyncVendorType);
+    policy::SyncReceiver::Outcome outcome =
+        node.sync.request(payload, now.steady, sync_limits(), [this](const policy::Digest& digest) {
+            const auto held = shared_bytes_.find(digest);
+            return held == shared_bytes_.end() ? nullptr : held->second.lock();
+        });
+    if (outcome.verdict == policy::SyncReceiver::Verdict::malformed) {
+        return ReplyCode::poorly_formed;
+    }
+    if (outcome.verdict == policy::SyncReceiver::Verdict::piece) {
+        counters_.count(Event::policy_chunks);
+        assembling_.insert(&node);
+    }
+    if (!outcome.table) {
+        return std::nullopt;
+    }
+    policy::SyncReceiver::Table& table = *outcome.table;
+    if (!policy::Table::compile(table.policy)) {
+        node.sync.not_applied();
+        return ReplyCode::insufficient_resources;
+    }
+    shared_bytes_[table.generation.digest] = table.encoded;
+    next.own = std::make_shared<AppliedPolicy>(
+        AppliedPolicy{PolicySource::node, table.generation, std::move(table.encoded), table.policy.rules.size()});
+    return std::nullopt;
+}
+
+void HomeAgent::add_sync_state(const Node& node, std::size_t capacity, mip::RegistrationReply& reply) const {
+    if (capacity != 0) {
+        const wire::Bytes state = node.sync.reply(std::max(capacity, policy::SyncReceiver::kMinReply));
+        mip::append_in_pieces(reply.vendor, config_.registration.organization, policy::kSyncVendorType, state);
+    }
+}
+
+/// Tells the node's end of the synchronisation which table counts now.
+void HomeAgent::tell_sync(Node& node) {
+    const PolicyRef& policy = node.policy_in_force();
+    if (!policy || node.state.bindings.empty()) {
+        node.sync.nothing_in_force();
+    } else {
+        node.sync.in_force(policy->generation, is_flow_table(policy) ? nullptr : policy->bytes);
+    }
+}
+
 void HomeAgent::accept(Node& node, Claim& claim, Now now, Actions& actions) {
     const mip::RegistrationRequest& request = *claim.request();
     const std::uint16_t granted = granted_lifetime(config_.registration, request.header.lifetime);
@@ -134,6 +191,9 @@ void HomeAgent::accept(Node& node, Claim& claim, Now now, Actions& actions) {
             return deny(node, claim, ReplyCode::insufficient_resources, now, actions);
         }
     }
+    if (const auto code = take_sync(node, request, next, now)) {
+        return deny(node, claim, *code, now, actions);
+    }
     const bool behind_nat = claim.source.address != request.header.care_of;
     if (behind_nat && granted != 0) {
         counters_.count(Event::nat_detected);
@@ -141,7 +201,8 @@ void HomeAgent::accept(Node& node, Claim& claim, Now now, Actions& actions) {
     mip::RegistrationReply reply = reply_to(request, config_, *node.home_address, granted, behind_nat);
     reply.header.identification =
         node.guard.reply_to(claim.association.replay, claim.header().identification, true, now.unix, random_());
-    Answered answer{claim.mark, std::move(reply), now.steady + std::chrono::seconds(granted)};
+    Answered answer{claim.mark, std::move(reply), now.steady + std::chrono::seconds(granted),
+                    mip::joined(request.vendor, config_.registration.organization, policy::kSyncVendorType).size()};
     const PolicyRef& policy = next.own ? next.own : node.configured;
     if (!forward_alike(node.state.bindings, next.bindings) ||
         (!next.bindings.empty() && !same_table(node.policy_in_force(), policy))) {
@@ -162,7 +223,7 @@ void HomeAgent::renew(Node& node, NodeBindings next, Answered answer, const mip:
     counters_.count(Event::renewed);
     counters_.count(answer.reply.header.code);
     const auto lifetime = std::chrono::seconds(answer.reply.header.lifetime);
-    const bool store_is_fresh = node.saved && now.steady - *node.saved < lifetime / 4;
+    const bool store_is_fresh = node.state.own == next.own && node.saved && now.steady - *node.saved < lifetime / 4;
     if (store_is_fresh) {
         actions.save_later.push_back(*node.home_address);
     } else {
@@ -170,6 +231,7 @@ void HomeAgent::renew(Node& node, NodeBindings next, Answered answer, const mip:
         node.saved = now.steady;
     }
     put_in_force(node, std::move(next), now, actions);
+    add_sync_state(node, answer.sync_capacity, answer.reply);
     actions.replies.push_back({answer.request.source, mip::encode(answer.reply, authenticator)});
     node.answered = std::move(answer);
 }

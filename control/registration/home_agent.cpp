@@ -198,6 +198,7 @@ Actions HomeAgent::installed(std::uint64_t ticket, Now now) {
     counters_.count(pending->answer.reply.header.code);
     actions.save.push_back(*node.home_address);
     node.saved = now.steady;
+    add_sync_state(node, pending->answer.sync_capacity, pending->answer.reply);
     actions.replies.push_back(
         {pending->answer.request.source, mip::encode(pending->answer.reply, pending->authenticator)});
     node.answered = std::move(pending->answer);
@@ -219,7 +220,7 @@ Actions HomeAgent::not_installed(std::uint64_t ticket, Now now) {
     reply.header.code = mip::ReplyCode::insufficient_resources;
     reply.header.lifetime = 0;
     reply.udp_tunnel.reset();
-    reply.vendor.clear();
+    node.sync.not_applied();
     actions.replies.push_back({pending->answer.request.source, mip::encode(reply, pending->authenticator)});
     actions.publish.push_back(*node.home_address);
     actions.save_later.push_back(*node.home_address);
@@ -241,7 +242,14 @@ void HomeAgent::resume(Node& node, Now now, Actions& actions) {
 }
 
 void HomeAgent::put_in_force(Node& node, NodeBindings next, Now now, Actions& actions) {
+    const PolicyRef policy_before = node.policy_in_force();
     const NodeBindings before = std::exchange(node.state, std::move(next));
+    if (policy_before != node.policy_in_force() || before.bindings.empty() != node.state.bindings.empty()) {
+        tell_sync(node);
+    }
+    if (node.state.own && node.state.own->source == PolicySource::node) {
+        node.retained = node.state.own;
+    }
     binding_count_ += node.state.bindings.size();
     binding_count_ -= before.bindings.size();
     if (node.state.bindings.empty()) {

@@ -99,6 +99,7 @@ void HomeAgent::adopt(Node& node, const config::Node& node_config, const std::st
         drop_bindings(node, now, actions);
     }
     node.home_address = home_address;
+    tell_sync(node);
     if (!node.state.bindings.empty() && !same_policy(policy_before, node.policy_in_force())) {
         actions.publish.push_back(*node.home_address);
         actions.notices.push_back({"policy-applied", identity + " uses another policy after the reload",
@@ -119,6 +120,7 @@ void HomeAgent::drop_bindings(Node& node, Now now, Actions& actions) {
         node.pending.reset();
     }
     node.waiting.clear();
+    assembling_.erase(&node);
     node.answered.reset();
     if (!node.home_address) {
         return;
@@ -143,6 +145,9 @@ void HomeAgent::drop_bindings(Node& node, Now now, Actions& actions) {
 
 Actions HomeAgent::expire(Now now) {
     Actions actions;
+    std::erase_if(assembling_, [this, now](Node* node) {
+        return node->sync.expire(now.steady, sync_limits()) || node->sync.assembly_bytes() == 0;
+    });
     while (!expiries_.empty() && expiries_.begin()->first <= now.steady) {
         Node& node = *expiries_.begin()->second;
         NodeBindings next = node.state;
@@ -215,8 +220,12 @@ std::optional<NodeView> HomeAgent::view(std::string_view name) const {
 }
 
 NodeView HomeAgent::view_of(const Node& node) const {
-    return {*node.home_address, node.config->nai, node.state, node.policy_in_force(),
-            node.config->policy ? &*node.config->policy : nullptr};
+    return {*node.home_address,
+            node.config->nai,
+            node.state,
+            node.policy_in_force(),
+            node.config->policy ? &*node.config->policy : nullptr,
+            node.sync.node_table()};
 }
 
 void HomeAgent::for_each_bound(std::optional<wire::Ipv4Address> after,

@@ -11,6 +11,7 @@
 #include "mip/authenticator.h"
 #include "mip/reply.h"
 #include "mip/request.h"
+#include "policy/sync_receiver.h"
 #include "registration/actions.h"
 #include "registration/binding.h"
 #include "registration/replay_guard.h"
@@ -40,6 +41,7 @@ struct Answered {
     RequestMark request;
     mip::RegistrationReply reply;
     std::chrono::nanoseconds expires{};  ///< of the lifetime that was granted
+    std::size_t sync_capacity = 0;       ///< bytes for the state of the policy synchronisation; 0: not asked for
 };
 
 /// A next state that the data plane has been asked to install.
@@ -67,6 +69,8 @@ struct Node {
 
     ReplayGuard guard;
     NodeBindings state;
+    policy::SyncReceiver sync;
+    PolicyRef retained;  ///< the node's last table, so that a node that was away need not send it again
     std::optional<Answered> answered;
     std::unique_ptr<Pending> pending;
     std::deque<Waiting> waiting;

@@ -16,6 +16,7 @@
 #include "config/home_agent.h"
 #include "mip/reply.h"
 #include "mip/request.h"
+#include "policy/sync_receiver.h"
 #include "registration/actions.h"
 #include "registration/address_pool.h"
 #include "registration/binding.h"
@@ -40,8 +41,9 @@ struct NodeView {
     wire::Ipv4Address home_address;
     const std::string& nai;
     const NodeBindings& state;
-    const PolicyRef& policy;               ///< in force; null: none
-    const config::PolicyFile* configured;  ///< rule names of a configured policy; null: none
+    const PolicyRef& policy;                             ///< in force; null: none
+    const config::PolicyFile* configured;                ///< rule names of a configured policy; null: none
+    const std::optional<policy::Generation>& announced;  ///< the table that the node says it has
 };
 
 /// The home agent's side of registration (RFC 5944, 3519, 7629): datagrams in, actions out. It has no sockets, clock
@@ -107,6 +109,11 @@ class HomeAgent {
                                                        const NodeBindings& next);
     PolicyRef make_flow_table(const policy::Policy& table, std::uint32_t version);
     void refresh_flow_table(NodeBindings& next);
+    std::optional<mip::ReplyCode> take_sync(Node& node, const mip::RegistrationRequest& request, NodeBindings& next,
+                                            Now now);
+    void add_sync_state(const Node& node, std::size_t capacity, mip::RegistrationReply& reply) const;
+    void tell_sync(Node& node);
+    policy::SyncLimits sync_limits() const;
     void deny(Node& node, const Claim& claim, mip::ReplyCode code, Now now, Actions& actions);
     void answer_failed_authentication(Node& node, const Claim& claim, Now now, Actions& actions);
     bool answer_duplicate(Node& node, const Claim& claim, Now now, Actions& actions);
@@ -131,6 +138,7 @@ class HomeAgent {
     std::unordered_map<wire::Ipv4Address, Node*> by_address_;
     std::map<wire::Ipv4Address, Node*> bound_;
     std::set<std::pair<std::chrono::nanoseconds, Node*>> expiries_;
+    std::set<Node*> assembling_;  ///< may have an unfinished transfer of a policy
     std::unordered_map<std::uint64_t, Node*> pending_;
     std::map<policy::Digest, std::weak_ptr<const wire::Bytes>> shared_bytes_;
     std::map<std::string, wire::Bytes, std::less<>> retired_marks_;  ///< of nodes that configuration removed
