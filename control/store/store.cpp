@@ -55,7 +55,12 @@ struct Store::State {
         return {"state file " + file.string() + ": " + what +
                 "; check the disk and permissions, or move the file away to begin with no bindings"};
     }
-    Error database_error() const { return error(sqlite3_errmsg(database)); }
+    Error database_error() const {
+        if (sqlite3_errcode(database) == SQLITE_BUSY) {
+            return {"state file " + file.string() + ": another process has it open; stop the other homeward-control"};
+        }
+        return error(sqlite3_errmsg(database));
+    }
     bool execute(const char* text) { return sqlite3_exec(database, text, nullptr, nullptr, nullptr) == SQLITE_OK; }
     Status set_up();
     Status create_or_check_schema();
@@ -88,7 +93,9 @@ Status Store::State::create_or_check_schema() {
         return database_error();
     }
     if (check.text(0) != "ok") {
-        return error("it is damaged: " + std::string(check.text(0)));
+        std::string damage(check.text(0));
+        std::replace(damage.begin(), damage.end(), '\n', ' ');
+        return error("it is damaged: " + damage);
     }
     Statement version(database, "PRAGMA user_version");
     if (!version.prepared() || version.step() != SQLITE_ROW) {
