@@ -1,0 +1,24 @@
+#pragma once
+
+#include <memory>
+
+#include "admin/server.h"
+#include "service.h"
+
+namespace homeward::daemon {
+
+/// The home agent's answers of docs/admin-api.md.
+class AdminApi {
+  public:
+    explicit AdminApi(Service& service);
+    ~AdminApi();
+
+    /// Before the server starts. The routes refer to this.
+    void add_routes(admin::Server& server);
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace homeward::daemon
