@@ -25,6 +25,7 @@ from .process import HarnessError, wait_until
 from .yaml import dump
 
 HOME_AGENT = "192.147.23.11"
+CORE = "192.147.23.1"
 HOME_ADDRESS = "158.132.10.12"
 HOME_GATEWAY = "158.132.10.176"
 FTP_SERVER = "158.132.10.177"
@@ -162,6 +163,8 @@ class HomeAgent:
         name = "homeward-control"
         self.control = self.namespace.start(name, [binary(name), "--config", self.config_file])
         self.control.wait_ready(self.admin.status, "answering on its admin socket")
+        # The way to the nodes is the operator's business: an ordinary route of the kernel, on the port's twin.
+        self.namespace.ip("route", "replace", "default", "via", CORE)
 
     def start_dataplane(self, wait=True):
         name = "homeward-dataplane"
@@ -215,7 +218,7 @@ class HomewardSystem(Topology):
         self._access(self.ap, "198.51.100", self.same_subnet)
         self._access(self.cell, "203.0.113", self.nat_cellular or self.same_subnet)
         self.veth(self.core, "ha", self.ha_ns, "eth0")
-        self.core.address("ha", "192.147.23.1/24")
+        self.core.address("ha", f"{CORE}/24")
         self.core.offloads_off("ha")
         self.lan.ip("link", "add", "br0", "type", "bridge", "forward_delay", "0")
         self.lan.link_up("br0")
