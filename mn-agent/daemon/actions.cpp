@@ -197,12 +197,14 @@ void Agent::run(const registration::PolicyOfHomeAgent& action) {
 
 void Agent::run(const registration::Event& action) {
     using Kind = registration::Event::Kind;
+    const std::string text =
+        action.label == 0 ? action.text : config_.uplinks[slot_of(action.label)].name + ": " + action.text;
     if (action.kind == Kind::registration_denied || action.kind == Kind::binding_lost) {
-        last_error_ = action.text;
+        last_error_ = text;
     } else if (action.kind == Kind::binding_registered) {
         last_error_.clear();
     }
-    report(std::string(registration::name(action.kind)), action.text);
+    report(std::string(registration::name(action.kind)), text);
 }
 
 /// The interface's MTU is that of the narrowest uplink a flow may fall back to.

@@ -128,7 +128,7 @@ void Coordinator::binding(unsigned slot, bool bound, bool draining, Duration) {
     if (held.state == State::draining && !bound) {
         held.state = State::down;
         held.released = true;
-        notice(Notice::Kind::handover, slot, held.uplink.name + " is drained; its flows left without loss");
+        notice(Notice::Kind::handover, slot, held.uplink.name + " is drained: its binding is given up");
     }
 }
 
