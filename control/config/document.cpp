@@ -191,8 +191,8 @@ Result<Document> Document::load(const std::filesystem::path& file) {
 Result<std::string> read_file(const std::filesystem::path& file, std::size_t limit) {
     const auto cannot = [&](const std::string& reason) { return Error{file.string() + ": cannot read: " + reason}; };
     std::error_code ignored;
-    if (std::filesystem::is_directory(file, ignored)) {
-        return cannot("it is a directory");
+    if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) {
+        return cannot("it is not a regular file");
     }
     errno = 0;
     std::ifstream in{file, std::ios::binary};

@@ -218,8 +218,9 @@ void read_tunnel_choices(const Map& map, ipc::Checksum& checksum, ipc::Ecn& ecn,
     }
 }
 
-Result<HomeAgent> load_home_agent(const std::filesystem::path& file) {
-    const auto document = Document::load(file);
+namespace {
+
+Result<HomeAgent> read_document(const Result<Document>& document) {
     if (!document) {
         return document.error();
     }
@@ -252,6 +253,16 @@ Result<HomeAgent> load_home_agent(const std::filesystem::path& file) {
         return report.error();
     }
     return out;
+}
+
+}  // namespace
+
+Result<HomeAgent> load_home_agent(const std::filesystem::path& file) {
+    return read_document(Document::load(file));
+}
+
+Result<HomeAgent> parse_home_agent(const std::filesystem::path& file, std::string_view text) {
+    return read_document(Document::parse(file.string(), text));
 }
 
 }  // namespace homeward::config

@@ -167,8 +167,9 @@ UplinkNames MobileNode::uplink_names() const {
     return names;
 }
 
-Result<MobileNode> load_mobile_node(const std::filesystem::path& file) {
-    const auto document = Document::load(file);
+namespace {
+
+Result<MobileNode> read_document(const Result<Document>& document) {
     if (!document) {
         return document.error();
     }
@@ -201,6 +202,16 @@ Result<MobileNode> load_mobile_node(const std::filesystem::path& file) {
         return report.error();
     }
     return out;
+}
+
+}  // namespace
+
+Result<MobileNode> load_mobile_node(const std::filesystem::path& file) {
+    return read_document(Document::load(file));
+}
+
+Result<MobileNode> parse_mobile_node(const std::filesystem::path& file, std::string_view text) {
+    return read_document(Document::parse(file.string(), text));
 }
 
 }  // namespace homeward::config

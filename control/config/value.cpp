@@ -10,12 +10,15 @@ namespace {
 
 constexpr std::size_t kShown = 60;
 
-/// Short and on one line.
+/// What the file says goes to terminals and logs: without control characters.
+std::string on_one_line(std::string text) {
+    const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+    std::replace_if(text.begin(), text.end(), control, '?');
+    return text;
+}
+
 std::string printable(std::string_view text) {
-    std::string shown{text.substr(0, kShown)};
-    std::replace_if(
-        shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-    return shown + (text.size() > kShown ? "…" : "");
+    return on_one_line(std::string{text.substr(0, kShown)}) + (text.size() > kShown ? "…" : "");
 }
 
 std::string_view key_text(const Document& document, const Document::Node& key) {
@@ -86,7 +89,8 @@ std::string Value::path() const {
 
 Error Value::error(const std::string& what) const {
     const std::string where = path();
-    return {file() + ':' + std::to_string(node_->line) + ": " + (where.empty() ? "" : where + ": ") + what};
+    return {file() + ':' + std::to_string(node_->line) + ": " + (where.empty() ? "" : where + ": ") +
+            on_one_line(what)};
 }
 
 void Value::expected(const std::string& what) const {

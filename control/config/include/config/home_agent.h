@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/policy_file.h"
@@ -107,6 +108,8 @@ struct HomeAgent {
 /// Reads and validates everything (files named inside included). The error is one line: file:line, key path, what was
 /// expected.
 Result<HomeAgent> load_home_agent(const std::filesystem::path& file);
+/// The same from text that is at hand; files named in it are looked for beside `file`, which need not exist.
+Result<HomeAgent> parse_home_agent(const std::filesystem::path& file, std::string_view text);
 
 /// What a running process must be restarted for: key paths that differ between two otherwise valid configurations
 /// (ports, dataplane.*, address, sockets, state). Empty: `next` can be applied hot.

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/home_agent.h"
@@ -66,6 +67,8 @@ struct MobileNode {
 };
 
 Result<MobileNode> load_mobile_node(const std::filesystem::path& file);
+Result<MobileNode> parse_mobile_node(const std::filesystem::path& file,
+                                     std::string_view text);  ///< as parse_home_agent
 std::vector<std::string> needs_restart(const MobileNode& current, const MobileNode& next);
 
 }  // namespace homeward::config
