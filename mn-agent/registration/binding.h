@@ -11,8 +11,8 @@
 
 namespace homeward::mn::registration {
 
-/// A request that waits for its reply. At most one per binding (pieces of the policy are counted elsewhere): only a
-/// reply to the most recent request counts (RFC 5944 §3.6.2).
+/// A request that waits for its reply. At most one per binding, besides those that only carry pieces of the policy:
+/// only a reply to the most recent request counts (RFC 5944 §3.6.2).
 struct Pending {
     enum class Purpose : std::uint8_t { registration, removal };
 
@@ -25,6 +25,10 @@ struct Pending {
     std::uint16_t lifetime = 0;
     bool multipath = false;
     bool overwrite = false;
+    bool names_table = false;    ///< the policy synchronisation speaks in it
+    bool flow_bindings = false;  ///< it brings the table `table`, naming `flow_ids`
+    policy::Generation table{};
+    policy::LabelList flow_ids;
 };
 
 /// One uplink and what the home agent knows of it. Its binding id is its label.

@@ -77,7 +77,9 @@ void Client::data_sent(Label label, Duration monotonic) {
     }
 }
 
-void Client::policy_changed(std::shared_ptr<const policy::Policy>, policy::Generation, Now) {}
+void Client::policy_changed(std::shared_ptr<const policy::Policy> policy, policy::Generation generation, Now now) {
+    implementation_->policy_changed(std::move(policy), generation, now);
+}
 
 void Client::tick(Now now) {
     implementation_->tick(now);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "identification_source.h"
 #include "mip/reply.h"
 #include "mip/request.h"
+#include "policy/sync_sender.h"
 #include "registration/client.h"
 
 namespace homeward::mn::registration {
@@ -43,6 +45,20 @@ struct Client::Implementation {
     void send_remove_all(Now now);
     void send_echo(Binding& binding, Now now);
 
+    mip::RegistrationRequest renewal_of(const Binding& binding) const;
+    Pending send(Binding& via, mip::RegistrationRequest& request, Pending::Purpose purpose, unsigned earlier, Now now);
+
+    // policy_transfer.cpp
+    void policy_changed(std::shared_ptr<const policy::Policy> table, policy::Generation named, Now now);
+    void attach_policy(mip::RegistrationRequest& request, Label label, Now now);
+    void send_pieces(Now now);
+    void piece_answered(const Pending& piece, const mip::RegistrationReply& reply, Now now);
+    void policy_after(const Pending& answered_request, const mip::RegistrationReply& reply, Now now);
+    void take_sync(const mip::RegistrationReply& reply, Now now);
+    bool may_send_pieces(Now now) const;
+    bool needs_flow_bindings(const policy::LabelList& live) const;
+    policy::LabelList live_with(Label label) const;
+
     // schedule.cpp, private parts
     void expire(Binding& binding, Now now);
     void time_out(Binding& binding, Now now);
@@ -57,6 +73,8 @@ struct Client::Implementation {
     // replies.cpp, private parts
     void registered(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void denied(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
+    void extend(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply);
+    void replaced_by(const Binding& binding, Now now);
     void removed(Binding& binding, Now now);
     void identification_mismatch(Binding& binding, const Pending& answered, const mip::ReplyHeader& header, Now now);
     bool learn_home_address(wire::Ipv4Address address);
@@ -91,6 +109,17 @@ struct Client::Implementation {
     Duration multipath_again_at{};          ///< when not: try it then
     bool encapsulation_from_flags = false;  ///< after code 142
     unsigned redirects = 0;
+
+    policy::SyncSender sync;
+    std::shared_ptr<const policy::Policy> policy;
+    policy::Generation generation;  ///< of `policy`
+    bool knows_sync = true;         ///< the home agent understands the policy synchronisation, for all we know
+    std::deque<Pending> pieces;     ///< unanswered renewals that carry pieces, oldest first
+    std::optional<policy::Generation> flow_table;  ///< accepted as flow bindings
+    policy::LabelList flow_table_ids;              ///< the binding ids it named
+    bool flow_bindings_refused = false;            ///< not again before the table changes
+    std::optional<policy::Generation> published_peer;
+    bool published_synchronised = false;
 
     std::optional<Duration> shutting_down_until;
     std::optional<Pending> remove_all;

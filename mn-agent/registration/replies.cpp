@@ -38,7 +38,9 @@ void Client::Implementation::datagram(Label label, wire::ByteView payload, wire:
         return answers(entry.second.pending, label, frame->header);
     });
     const bool ends_everything = answers(remove_all, label, frame->header);
-    if (source != home_agent || (owner == bindings.end() && !ends_everything)) {
+    const auto piece = std::find_if(pieces.begin(), pieces.end(),
+                                    [&](const Pending& each) { return answers(each, label, frame->header); });
+    if (source != home_agent || (owner == bindings.end() && !ends_everything && piece == pieces.end())) {
         ++counters.replies_unexpected;
         return;
     }
@@ -56,19 +58,28 @@ void Client::Implementation::datagram(Label label, wire::ByteView payload, wire:
         remove_all.reset();
         done = true;
         for (auto& [each, binding] : bindings) {
-            removed(binding, now);
+            if (binding.held) {
+                removed(binding, now);
+            }
         }
         return;
     }
-    Binding& binding = owner->second;
-    const Pending pending = *binding.pending;
+    const Pending pending = piece != pieces.end() ? *piece : *owner->second.pending;
     Binding& via = *find(pending.via);
     via.round_trip.sample(now.monotonic - pending.sent_at);
     via.last_reply_at = now.monotonic;
+    if (piece != pieces.end()) {
+        pieces.erase(piece);
+        piece_answered(pending, *reply, now);
+        send_due(now);
+        return;
+    }
+    Binding& binding = owner->second;
     binding.pending.reset();
     if (mip::accepted(reply->header.code)) {
         ++counters.replies_accepted;
         if (pending.purpose == Pending::Purpose::removal) {
+            take_sync(*reply, now);
             removed(binding, now);
         } else {
             registered(binding, pending, *reply, now);
@@ -101,29 +112,21 @@ void Client::Implementation::registered(Binding& binding, const Pending& answere
         binding.remove_at = now.monotonic;
         return;
     }
-    const std::uint16_t lifetime = std::min(reply.header.lifetime, answered_request.lifetime);
-    if (lifetime == 0 || !learn_home_address(reply.header.home_address)) {
+    if (std::min(reply.header.lifetime, answered_request.lifetime) == 0 ||
+        !learn_home_address(reply.header.home_address)) {
         refuse(binding, doubled(kFirstShortWait, binding.refused, kLongestBackoff),
-               lifetime == 0 ? "the home agent granted a lifetime of zero"
-                             : "the home agent answered for another home address",
+               reply.header.lifetime == 0 ? "the home agent granted a lifetime of zero"
+                                          : "the home agent answered for another home address",
                now);
         return;
     }
     const bool is_new = !usable(binding.state);
     binding.refused = 0;
-    binding.expires_at = answered_request.sent_at + std::chrono::seconds{lifetime};
-    binding.held_until = *binding.expires_at;
-    binding.register_at = answered_request.sent_at + jittered(std::chrono::seconds{lifetime} / 2, 0.9, 1.1);
-    const std::chrono::seconds assigned{reply.udp_tunnel->keepalive_s};
-    binding.keepalive.start(config.keepalive > 0s ? config.keepalive
-                            : assigned > 0s       ? assigned
-                                                  : kDefaultKeepalive,
-                            uniform(), answered_request.sent_at);
+    extend(binding, answered_request, reply);
     wiped = true;
     set_state(binding, State::bound);
     if (is_new) {
-        event(Event::Kind::binding_registered, binding.label,
-              "bound to " + binding.care_of.to_string() + " for " + std::to_string(lifetime) + " s");
+        event(Event::Kind::binding_registered, binding.label, "bound to " + binding.care_of.to_string());
     }
     if (answered_request.multipath) {
         answered = true;
@@ -131,6 +134,8 @@ void Client::Implementation::registered(Binding& binding, const Pending& answere
             multipath = true;
             for (auto& [label, other] : bindings) {
                 if (other.up && !other.draining && label != binding.label) {
+                    other.pending.reset();
+                    other.after_link_event = true;
                     other.register_at = now.monotonic;
                 }
             }
@@ -140,13 +145,44 @@ void Client::Implementation::registered(Binding& binding, const Pending& answere
         multipath_again_at = now.monotonic;
         binding.register_at = now.monotonic + kConfirmation;
     }
+    if (!answered_request.multipath || answered_request.overwrite) {
+        replaced_by(binding, now);
+    }
+    policy_after(answered_request, reply, now);
+}
+
+/// The lifetime runs from when the request was sent.
+void Client::Implementation::extend(Binding& binding, const Pending& answered_request,
+                                    const mip::RegistrationReply& reply) {
+    const std::chrono::seconds lifetime{std::min(reply.header.lifetime, answered_request.lifetime)};
+    binding.expires_at = std::max(binding.expires_at.value_or(Duration{}), answered_request.sent_at + lifetime);
+    binding.held_until = *binding.expires_at;
+    if (!binding.pending) {
+        binding.register_at = answered_request.sent_at + jittered(Duration{lifetime} / 2, 0.9, 1.1);
+    }
+    if (!reply.udp_tunnel) {
+        return;
+    }
+    const std::chrono::seconds assigned{reply.udp_tunnel->keepalive_s};
+    const std::chrono::seconds interval = config.keepalive > 0s ? config.keepalive
+                                          : assigned > 0s       ? assigned
+                                                                : kDefaultKeepalive;
+    binding.keepalive.start(interval, uniform(), answered_request.sent_at);
+}
+
+/// The home agent holds nothing but `binding` any more.
+void Client::Implementation::replaced_by(const Binding& binding, Now now) {
     for (auto& [label, other] : bindings) {
-        if (label == binding.label || (answered_request.multipath && !answered_request.overwrite)) {
+        if (label == binding.label) {
             continue;
         }
-        other.held = other.held && other.pending && other.pending->purpose == Pending::Purpose::registration;
+        other.held = other.pending && other.pending->purpose == Pending::Purpose::registration;
         other.remove_at.reset();
-        if (usable(other.state)) {  // it was registered, and this request replaced it
+        if (other.pending && other.pending->purpose == Pending::Purpose::removal) {
+            other.pending.reset();
+        }
+        if (usable(other.state)) {
+            other.expires_at.reset();
             other.register_at = now.monotonic;
             other.after_link_event = true;
             set_state(other, multipath ? State::registering : State::idle,
@@ -237,6 +273,8 @@ void Client::Implementation::denied(Binding& binding, const Pending& answered_re
             binding.after_link_event = true;
             return;
         case mip::ReplyCode::invalid_binding_identifier:
+            flow_bindings_refused = answered_request.flow_bindings;
+            [[fallthrough]];
         case mip::ReplyCode::insufficient_resources:
         case mip::ReplyCode::unspecified:
             refuse(binding, doubled(kFirstShortWait, binding.refused, kLongestBackoff), reason, now);

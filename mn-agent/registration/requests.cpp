@@ -26,10 +26,11 @@ mip::RegistrationRequest request_of(const Client::Implementation& node, const Bi
     return request;
 }
 
-Pending send(Client::Implementation& node, Binding& via, mip::RegistrationRequest& request, Pending::Purpose purpose,
-             unsigned earlier, Now now) {
-    request.header.identification =
-        node.identifications.next(now.unix_time, static_cast<std::uint16_t>(node.config.random()));
+}  // namespace
+
+Pending Client::Implementation::send(Binding& via, mip::RegistrationRequest& request, Pending::Purpose purpose,
+                                     unsigned earlier, Now now) {
+    request.header.identification = identifications.next(now.unix_time, static_cast<std::uint16_t>(config.random()));
     Pending pending;
     pending.purpose = purpose;
     pending.via = via.label;
@@ -38,19 +39,28 @@ Pending send(Client::Implementation& node, Binding& via, mip::RegistrationReques
     pending.lifetime = request.header.lifetime;
     pending.multipath = request.multipath.has_value();
     pending.overwrite = request.multipath && request.multipath->overwrite;
+    pending.names_table = !request.vendor.empty();
+    pending.flow_bindings = !request.flow_bindings.empty();
     const Duration first = via.round_trip.timeout();
     pending.gate_until = now.monotonic + first;
-    const Duration longest = std::max<Duration>(first, std::min<Duration>(node.config.lifetime, kLongestBackoff));
+    const Duration longest = std::max<Duration>(first, std::min<Duration>(config.lifetime, kLongestBackoff));
     const Duration wait = std::min<Duration>(first * (std::int64_t{1} << std::min(earlier, 8U)), longest);
-    pending.deadline = now.monotonic + node.jittered(wait, 1.0, 1.1);
+    pending.deadline = now.monotonic + jittered(wait, 1.0, 1.1);
     via.keepalive.sent(now.monotonic);
-    ++node.counters.requests_sent;
-    node.counters.retransmissions += earlier > 0 ? 1 : 0;
-    node.actions.push_back(SendRegistration{via.label, mip::encode(request, node.config.authenticator)});
+    ++counters.requests_sent;
+    counters.retransmissions += earlier > 0 ? 1 : 0;
+    actions.push_back(SendRegistration{via.label, mip::encode(request, config.authenticator)});
     return pending;
 }
 
-}  // namespace
+mip::RegistrationRequest Client::Implementation::renewal_of(const Binding& binding) const {
+    mip::RegistrationRequest request = request_of(*this, binding, static_cast<std::uint16_t>(config.lifetime.count()));
+    if (multipath) {
+        request.multipath =
+            mip::Multipath{.technology = binding.technology, .label = binding.label, .binding_id = binding.label};
+    }
+    return request;
+}
 
 void Client::Implementation::send_registration(Binding& binding, Now now) {
     mip::RegistrationRequest request = request_of(*this, binding, static_cast<std::uint16_t>(config.lifetime.count()));
@@ -67,7 +77,10 @@ void Client::Implementation::send_registration(Binding& binding, Now now) {
                                            .binding_id = binding.label,
                                            .overwrite = alone && (!wiped || others_held)};
     }
-    binding.pending = send(*this, binding, request, Pending::Purpose::registration, binding.unanswered, now);
+    attach_policy(request, binding.label, now);
+    binding.pending = send(binding, request, Pending::Purpose::registration, binding.unanswered, now);
+    binding.pending->table = generation;
+    binding.pending->flow_ids = live_with(binding.label);
     if (binding.unanswered == 0) {
         binding.unanswered_since = now.monotonic;
     }
@@ -92,7 +105,8 @@ void Client::Implementation::send_removal(Binding& binding, Label via_label, Now
     } else {
         request.header.care_of = binding.care_of;
     }
-    binding.pending = send(*this, via, request, Pending::Purpose::removal, binding.unanswered, now);
+    attach_policy(request, via.label, now);
+    binding.pending = send(via, request, Pending::Purpose::removal, binding.unanswered, now);
     binding.remove_at.reset();
     binding.register_at.reset();
 }
@@ -110,7 +124,7 @@ void Client::Implementation::send_remove_all(Now now) {
         request.multipath =
             mip::Multipath{.technology = via.technology, .label = via.label, .binding_id = via.label, .bulk = true};
     }
-    remove_all = send(*this, via, request, Pending::Purpose::removal, 0, now);
+    remove_all = send(via, request, Pending::Purpose::removal, 0, now);
 }
 
 void Client::Implementation::send_echo(Binding& binding, Now now) {

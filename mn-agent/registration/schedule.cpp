@@ -73,6 +73,7 @@ void Client::Implementation::send_due(Now now) {
             }
         }
     }
+    send_pieces(now);
 }
 
 void Client::Implementation::expire(Binding& binding, Now now) {
@@ -81,6 +82,9 @@ void Client::Implementation::expire(Binding& binding, Now now) {
         if (usable(binding.state)) {
             event(Event::Kind::binding_lost, binding.label, "the lifetime ran out without a reply");
             set_state(binding, State::lost, "the lifetime ran out without a reply");
+            if (!binding.pending && !binding.register_at) {
+                binding.register_at = now.monotonic;
+            }
         }
     }
     if (binding.held && binding.held_until <= now.monotonic && !binding.expires_at) {
@@ -108,6 +112,7 @@ void Client::Implementation::judge_path(Binding& binding, Now now) {
         event(Event::Kind::binding_lost, binding.label, "no reply from the home agent on this uplink");
         set_state(binding, State::lost, "no reply from the home agent on this uplink");
         binding.keepalive.stop();
+        binding.unanswered = 0;
         binding.remove_at = now.monotonic;
     }
 }
@@ -183,6 +188,10 @@ std::optional<Duration> Client::Implementation::next_deadline() const {
             keep_least(least, remove_all ? std::optional{remove_all->deadline} : std::nullopt);
         }
         return least;
+    }
+    if (policy && knows_sync && survivor(0)) {
+        const std::optional<Duration> due = sync.next_deadline();
+        keep_least(least, due ? std::optional{std::max(*due, gate())} : due);
     }
     for (const auto& [label, binding] : bindings) {
         keep_least(least, binding.expires_at);
