@@ -252,7 +252,7 @@ TEST(Verify, RefusesATruncatedSha256) {
     wire::Bytes datagram = from_hex(vectors::kRequestSha256);
     const std::size_t authentication_at = datagram.size() - 38;
     datagram[authentication_at + 1] = 20;
-    datagram.resize(datagram.size() - 16);
+    datagram.erase(datagram.end() - 16, datagram.end());
     const auto framed = frame_request(datagram);
     ASSERT_TRUE(std::holds_alternative<RequestFrame>(framed));
     EXPECT_FALSE(vectors::sha256().verify(std::get<RequestFrame>(framed).authentication));
