@@ -260,16 +260,16 @@ void Agent::reload(std::function<void(ReloadOutcome)> done) {
                 report("reload", "reload refused: " + last_error_);
                 return done({policy->error(), {}});
             }
-            std::vector<std::string> restart = config::needs_restart(config_, **next);
-            if ((*next)->lifetime != config_.lifetime || (*next)->keepalive != config_.keepalive) {
-                restart.emplace_back("registration");
-            }
+            const std::vector<std::string> restart = config::needs_restart(config_, **next);
+            config_.lifetime = (*next)->lifetime;
+            config_.keepalive = (*next)->keepalive;
+            client_->set_times(config_.lifetime, config_.keepalive);
             config_.hold_down = (*next)->hold_down;
             coordinator_->set_hold_down(config_.hold_down);
             apply(std::move(**policy), false);
             report("reload", restart.empty() ? "configuration reloaded" : "configuration reloaded in part");
             pump();
-            done({Status{}, std::move(restart)});
+            done({Status{}, restart});
         });
     });
 }

@@ -56,6 +56,10 @@ void Client::uplink_down(Label label, Now now) {
 void Client::drain(Label label, Now now) {
     implementation_->drain(label, now);
 }
+void Client::set_times(std::chrono::seconds lifetime, std::chrono::seconds keepalive) {
+    implementation_->config.lifetime = lifetime;
+    implementation_->config.keepalive = keepalive;
+}
 void Client::shut_down(Now now) {
     implementation_->shut_down(now);
 }

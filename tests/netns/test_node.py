@@ -214,6 +214,15 @@ def test_a_bad_reload_changes_nothing_and_says_where(system):
     assert "nosuch" in system.mn.admin.status()["last_error"]
 
 
+def test_a_reload_names_what_needs_a_restart_and_applies_the_rest(system):
+    start(system)
+    system.mn.config["handover"] = {"hold_down": "7s"}
+    system.mn.config["registration"] = {"lifetime": "30s"}
+    system.mn.config["tunnel"] = {"mtu": 1300}
+    system.mn.config_file.write_text(dump(system.mn.config))
+    assert system.mn.reload() == {"applied": True, "needs_restart": ["tunnel.mtu"]}
+
+
 def test_route_get_says_why(system):
     start(system)
     answer = system.mn.admin.get("/v1/route?to=158.132.10.178")

@@ -161,6 +161,9 @@ class Client {
     /// The node's own table; sent to the home agent as needed. `policy` is complete, `generation` names it.
     void policy_changed(std::shared_ptr<const policy::Policy> policy, policy::Generation generation, Now now);
 
+    /// From the next request and reply on; what a binding was granted stays. As in ClientConfig.
+    void set_times(std::chrono::seconds lifetime, std::chrono::seconds keepalive);
+
     /// Deregisters everything; `finished()` once it was answered or given up after 2 s. Registers nothing any more.
     void shut_down(Now now);
     bool finished() const noexcept;
