@@ -29,8 +29,7 @@ std::string until(const Answer& of, std::string_view key) {
 }
 
 std::string generation_text(const Answer& generation) {
-    return fmt::format("version {}, digest {}", grouped(generation.count("version")),
-                       short_digest(generation.text("digest")));
+    return fmt::format("version {}, digest {}", generation.count("version"), short_digest(generation.text("digest")));
 }
 
 std::string line(const Paint& paint, std::string_view name, std::string_view value, Colour colour = Colour::none) {
@@ -198,6 +197,9 @@ std::string uplinks_report(const Answer& uplinks, const Paint& paint) {
 }
 
 std::string policy_report(const Answer& policy, const Paint& paint) {
+    if (policy.at("generation").text("digest", "").empty()) {
+        return "no policy is in force: the first uplink that is up carries everything\n";
+    }
     std::string out = fmt::format("{} {}\n", paint(Colour::bold, "policy:"), policy_summary(policy));
     out += fmt::format("{} {}\n", paint(Colour::bold, "default:"), list(policy.at("default")));
     Table table({Align::right, Align::left, Align::left, Align::left, Align::left, Align::left});

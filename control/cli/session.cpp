@@ -168,6 +168,9 @@ int Session::show_subject() {
         if (reply && reply->status == 404 && daemons_.size() > 1) {
             continue;  // the other side's subject
         }
+        if (reply && reply->status == 404 && options_.subject == "bindings") {
+            return complain(daemon.name() + ": bindings are held by the home agent; here `homeward show uplinks`");
+        }
         if (daemons_.size() > 1 && !options_.json) {
             around_.out << (answered == 0 ? "" : "\n") << paint_(Colour::bold, daemon.name()) << '\n';
         }

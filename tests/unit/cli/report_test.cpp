@@ -1,0 +1,98 @@
+#include "report.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace homeward::cli {
+namespace {
+
+using nlohmann::json;
+using namespace nlohmann::literals;
+
+const Paint kPlain{false};
+
+const json kUplinks = R"({"uplinks":[{"name":"wlan","interface":"wlan0","label":1,"state":"bound","reason":"",
+    "address":"10.1.1.2","gateway":"10.1.1.1","usable":true,"tunnel_mtu":1468,"rtt_ms":2.04,"last_reply_ago_s":63,
+    "renews_in_s":27,"expires_in_s":57.2,"tx_packets":5,"tx_bytes":420,"rx_packets":10,"rx_bytes":2097152,
+    "tx_bps":0,"rx_bps":14670000}]})"_json;
+
+TEST(Report, ShowsAnUplinkAsWireGuardShowsAPeer) {
+    EXPECT_EQ(uplinks_report(Answer(&kUplinks), kPlain),
+              "uplink: wlan (wlan0, label 1)\n"
+              "  state: bound\n"
+              "  care-of address: 10.1.1.2 via 10.1.1.1\n"
+              "  registration: last reply 1 minute, 3 seconds ago, renews in 27 seconds, expires in 57 seconds\n"
+              "  round trip: 2.0 ms, tunnel MTU 1468\n"
+              "  transfer: 2.00 MiB received (14.67 Mbit/s), 420 B sent (0 bit/s)\n");
+}
+
+TEST(Report, SaysWhyAnUplinkIsNotBound) {
+    const json uplinks = R"({"uplinks":[{"name":"wlan","interface":"wlan0","label":1,"state":"down",
+        "reason":"wlan0 does not exist"}]})"_json;
+    EXPECT_EQ(uplinks_report(Answer(&uplinks), kPlain),
+              "uplink: wlan (wlan0, label 1)\n"
+              "  state: down: wlan0 does not exist\n"
+              "  transfer: 0 B received (0 bit/s), 0 B sent (0 bit/s)\n");
+}
+
+TEST(Report, ShowsABindingWithItsPolicyAndCareOfAddresses) {
+    const json bindings = R"({"bindings":[{"home_address":"158.132.10.12","nai":"phone@example.org",
+        "policy":{"source":"node","version":1795230218,"digest":"d671e717b7b3aa","rules":1},
+        "uplinks":[{"binding_id":2,"label":2,"technology":"lte","care_of":"203.0.113.2","registered_care_of":"10.64.0.2",
+        "port":60341,"nat":true,"up":true,"registered_ago_s":0,"expires_in_s":59.9}]}]})"_json;
+    EXPECT_EQ(
+        bindings_report(Answer(&bindings), kPlain),
+        "binding: 158.132.10.12 (phone@example.org)\n"
+        "  policy: the node's own, version 1795230218, digest d671e717b7b3, 1 rule\n"
+        "  uplink lte: 203.0.113.2:60341 (NAT, is 10.64.0.2), label 2, up, registered now, expires in 59 seconds\n");
+    const json none = R"({"bindings":[]})"_json;
+    EXPECT_EQ(bindings_report(Answer(&none), kPlain), "no node is registered\n");
+}
+
+TEST(Report, ShowsRulesInColumns) {
+    const json policy =
+        R"({"generation":{"version":7,"digest":"d671e717b7b3aa"},"peer":{"version":7,"digest":"d671e717b7b3aa"},
+        "synchronised":true,"default":["wlan","cellular"],"total_rules":1,"rules":[{"index":0,"name":"video",
+        "correspondent":"158.132.10.178/32","protocol":"udp","ports":"5000-5999","uplinks":["cellular","wlan"]}]})"_json;
+    EXPECT_EQ(policy_report(Answer(&policy), kPlain),
+              "policy: version 7, digest d671e717b7b3, 1 rule; the same at the other end\n"
+              "default: wlan, cellular\n"
+              "rule  name   correspondent      protocol  ports      uplinks\n"
+              "   0  video  158.132.10.178/32  udp       5000-5999  cellular, wlan\n");
+}
+
+TEST(Report, SaysThatThereIsNoPolicy) {
+    const json policy = R"({"generation":{"version":0,"digest":""},"peer":null,"default":[],"rules":[]})"_json;
+    EXPECT_EQ(policy_report(Answer(&policy), kPlain),
+              "no policy is in force: the first uplink that is up carries everything\n");
+}
+
+TEST(Report, ExplainsARoute) {
+    const json route = R"({"to":"158.132.10.178","rule":{"index":0,"name":"video"},"uplinks":["cellular","wlan"],
+        "chosen":"wlan","why":"cellular is down; wlan is the next uplink that rule 0 (video) names."})"_json;
+    EXPECT_EQ(route_report(Answer(&route), kPlain),
+              "158.132.10.178 by wlan, rule 0 (video)\n"
+              "  uplinks in order: cellular, wlan\n"
+              "  cellular is down; wlan is the next uplink that rule 0 (video) names.\n");
+}
+
+TEST(Report, ColoursOnlyWhenAsked) {
+    EXPECT_NE(uplinks_report(Answer(&kUplinks), Paint{true}).find("\x1b["), std::string::npos);
+    EXPECT_EQ(uplinks_report(Answer(&kUplinks), kPlain).find('\x1b'), std::string::npos);
+}
+
+TEST(Report, SurvivesAnswersOfAnotherShape) {
+    const json odd =
+        R"({"uplinks":[7,null,{"name":["x"],"label":"one","rx_bytes":"many"}],"rules":3,"drops":[],"bindings":{}})"_json;
+    EXPECT_NO_THROW({
+        uplinks_report(Answer(&odd), kPlain);
+        policy_report(Answer(&odd), kPlain);
+        drops_report(Answer(&odd), kPlain);
+        bindings_report(Answer(&odd), kPlain);
+        route_report(Answer(&odd), kPlain);
+    });
+}
+
+}  // namespace
+}  // namespace homeward::cli
