@@ -37,7 +37,7 @@ std::optional<Range<wire::Ipv4Address>> maybe_addresses(Random& random) {
     if (!numbers) {
         return std::nullopt;
     }
-    return Range{wire::Ipv4Address{numbers->first}, wire::Ipv4Address{numbers->last}};
+    return Range<wire::Ipv4Address>{wire::Ipv4Address{numbers->first}, wire::Ipv4Address{numbers->last}};
 }
 
 std::string random_nai(Random& random) {

@@ -203,7 +203,8 @@ TEST(FlowBindings, GoToHomeAgentsWithoutTheExtension) {
     const auto& flows = bench.last().request.flow_bindings;
     ASSERT_EQ(flows.size(), 3U);
     EXPECT_EQ(flows[0].binding_ids, std::vector<std::uint8_t>{kWlan});  // live ones only
-    EXPECT_EQ(flows[0].selector.source, (mip::Range{wire::Ipv4Address{0xc6336400U}, wire::Ipv4Address{0xc63364ffU}}));
+    EXPECT_EQ(flows[0].selector.source,
+              (mip::Range<wire::Ipv4Address>{wire::Ipv4Address{0xc6336400U}, wire::Ipv4Address{0xc63364ffU}}));
     EXPECT_EQ(flows[0].selector.source_port, (mip::Range<std::uint16_t>{5000, 5999}));
     EXPECT_EQ(flows[0].selector.protocol, mip::Range<std::uint8_t>::one(17));
     EXPECT_EQ(flows[1].action, mip::FlowBinding::Action::drop);
