@@ -360,7 +360,7 @@ Result<Service::Reload> Service::reload() {
     next.ports = before.ports;
     next.dataplane = before.dataplane;
     publication_.change_home_networks(before, next);
-    perform(agent_.configure(next, now()));
+    perform(agent_.configure(next));
     spdlog::info("reloaded {}: {} nodes", file_.string(), agent_.node_count());
     events_.push("reload", "The configuration was reloaded.");
     return result;

@@ -230,7 +230,7 @@ void HomeAgent::renew(Node& node, NodeBindings next, Answered answer, const mip:
         actions.save.push_back(*node.home_address);
         node.saved = now.steady;
     }
-    put_in_force(node, std::move(next), now, actions);
+    put_in_force(node, std::move(next), actions);
     add_sync_state(node, answer.sync_capacity, answer.reply);
     actions.replies.push_back({answer.request.source, mip::encode(answer.reply, authenticator)});
     node.answered = std::move(answer);

@@ -40,7 +40,7 @@ HomeAgent::HomeAgent(const config::HomeAgent& config, Random random)
     : random_(std::move(random)),
       source_limit_(config.registration.requests_per_source_per_s),
       denial_limit_(kFailureAnswersPerSecond, 1) {
-    configure(config, {});
+    configure(config);
 }
 
 HomeAgent::~HomeAgent() = default;
@@ -77,7 +77,7 @@ void HomeAgent::process(const Datagram& datagram, Now now, Actions& actions) {
     }
     Claim claim{frame, *association, datagram.source, datagram.to_broadcast, false, mip::Malformed{}, {}};
     if (!association->authenticator.verify(frame.authentication)) {
-        return answer_failed_authentication(*node, claim, now, actions);
+        return answer_failed_authentication(claim, now, actions);
     }
     claim.mark = mark_of(frame, datagram.source);
     if (node->pending) {
@@ -149,7 +149,7 @@ void HomeAgent::deny(Node& node, const Claim& claim, mip::ReplyCode code, Now no
                                node.home_address.value_or(wire::Ipv4Address{}), node.config->nai});
 }
 
-void HomeAgent::answer_failed_authentication(Node& node, const Claim& claim, Now now, Actions& actions) {
+void HomeAgent::answer_failed_authentication(const Claim& claim, Now now, Actions& actions) {
     counters_.count(Silent::wrong_authenticator);
     if (!config_.registration.answer_failed_authentication || !denial_limit_.take({}, now.steady)) {
         return;
@@ -164,10 +164,9 @@ void HomeAgent::answer_failed_authentication(Node& node, const Claim& claim, Now
     if (bytes.size() <= claim.frame.datagram.size()) {
         actions.replies.push_back({claim.source, std::move(bytes)});
     }
-    static_cast<void>(node);
 }
 
-bool HomeAgent::answer_duplicate(Node& node, const Claim& claim, Now now, Actions& actions) {
+bool HomeAgent::answer_duplicate(const Node& node, const Claim& claim, Now now, Actions& actions) {
     if (!node.answered || !(node.answered->request == claim.mark)) {
         return false;
     }
@@ -187,7 +186,7 @@ Actions HomeAgent::installed(std::uint64_t ticket, Now now) {
     Node& node = *found.mapped();
     const std::unique_ptr<Pending> pending = std::move(node.pending);
     const bool was_bound = !node.state.bindings.empty();
-    put_in_force(node, std::move(pending->next), now, actions);
+    put_in_force(node, std::move(pending->next), actions);
     const bool is_bound = !node.state.bindings.empty();
     if (is_bound && !was_bound) {
         actions.announcements.push_back({*node.home_address, true});
@@ -241,7 +240,7 @@ void HomeAgent::resume(Node& node, Now now, Actions& actions) {
     }
 }
 
-void HomeAgent::put_in_force(Node& node, NodeBindings next, Now now, Actions& actions) {
+void HomeAgent::put_in_force(Node& node, NodeBindings next, Actions& actions) {
     const PolicyRef policy_before = node.policy_in_force();
     const NodeBindings before = std::exchange(node.state, std::move(next));
     if (policy_before != node.policy_in_force() || before.bindings.empty() != node.state.bindings.empty()) {
@@ -259,7 +258,6 @@ void HomeAgent::put_in_force(Node& node, NodeBindings next, Now now, Actions& ac
     }
     schedule_expiry(node);
     describe_change(node, before, actions);
-    static_cast<void>(now);
 }
 
 void HomeAgent::describe_change(const Node& node, const NodeBindings& before, Actions& actions) const {

@@ -46,7 +46,7 @@ PolicyRef HomeAgent::configured_policy(const config::Node& node) {
         PolicySource::home_agent, {1, digest}, share(digest, std::move(bytes)), node.policy->policy.rules.size()});
 }
 
-Actions HomeAgent::configure(const config::HomeAgent& config, Now now) {
+Actions HomeAgent::configure(const config::HomeAgent& config) {
     Actions actions;
     config_ = config;
     source_limit_.set_rate(config_.registration.requests_per_source_per_s);
@@ -57,12 +57,12 @@ Actions HomeAgent::configure(const config::HomeAgent& config, Now now) {
         const std::string identity = identity_of(node_config);
         const auto held = before.find(identity);
         std::unique_ptr<Node> node = held == before.end() ? std::make_unique<Node>() : std::move(held->second);
-        adopt(*node, node_config, identity, now, actions);
+        adopt(*node, node_config, identity, actions);
         nodes_.insert_or_assign(identity, std::move(node));
     }
     for (auto& [identity, node] : before) {
         if (node) {
-            retire(*node, now, actions);
+            retire(*node, actions);
             pool_.release(identity);
         }
     }
@@ -81,8 +81,7 @@ Actions HomeAgent::configure(const config::HomeAgent& config, Now now) {
 }
 
 /// Gives a node, new or known, its configuration; bindings stay unless its home address is not served any more.
-void HomeAgent::adopt(Node& node, const config::Node& node_config, const std::string& identity, Now now,
-                      Actions& actions) {
+void HomeAgent::adopt(Node& node, const config::Node& node_config, const std::string& identity, Actions& actions) {
     if (node.config == nullptr) {
         if (const auto retired = retired_marks_.extract(identity)) {
             node.guard.restore(retired.mapped());
@@ -96,7 +95,7 @@ void HomeAgent::adopt(Node& node, const config::Node& node_config, const std::st
     const auto home_address = node_config.home_address ? node_config.home_address : pool_.assigned(identity);
     const bool moved = node.home_address && node.home_address != home_address;
     if (moved || (node.home_address && !in_home_networks(config_, *node.home_address))) {
-        drop_bindings(node, now, actions);
+        drop_bindings(node, actions);
     }
     node.home_address = home_address;
     tell_sync(node);
@@ -107,13 +106,13 @@ void HomeAgent::adopt(Node& node, const config::Node& node_config, const std::st
     }
 }
 
-void HomeAgent::retire(Node& node, Now now, Actions& actions) {
-    drop_bindings(node, now, actions);
+void HomeAgent::retire(Node& node, Actions& actions) {
+    drop_bindings(node, actions);
     retired_marks_.insert_or_assign(node.identity, node.guard.encode());
 }
 
 /// Ends everything that runs for the node's home address.
-void HomeAgent::drop_bindings(Node& node, Now now, Actions& actions) {
+void HomeAgent::drop_bindings(Node& node, Actions& actions) {
     if (node.pending) {
         pending_.erase(node.pending->ticket);
         actions.cancelled.push_back(node.pending->ticket);
@@ -137,10 +136,9 @@ void HomeAgent::drop_bindings(Node& node, Now now, Actions& actions) {
         node.state = {};
         bound_.erase(*node.home_address);
         schedule_expiry(node);
+        actions.publish.push_back(*node.home_address);
     }
-    actions.publish.push_back(*node.home_address);
     actions.save.push_back(*node.home_address);
-    static_cast<void>(now);
 }
 
 Actions HomeAgent::expire(Now now) {
@@ -154,7 +152,7 @@ Actions HomeAgent::expire(Now now) {
         std::erase_if(next.bindings, [now](const Binding& binding) { return binding.expires <= now.steady; });
         counters_.count(Event::expired, node.state.bindings.size() - next.bindings.size());
         refresh_flow_table(next);
-        put_in_force(node, std::move(next), now, actions);
+        put_in_force(node, std::move(next), actions);
         actions.save_later.push_back(*node.home_address);
         // What is pending was made of bindings that were alive; when it is installed, what expired since goes next.
         if (!node.pending) {
@@ -192,7 +190,7 @@ bool HomeAgent::restore(const SavedNode& saved, Now now) {
     }
     refresh_flow_table(state);
     Actions ignored;
-    put_in_force(node, std::move(state), now, ignored);
+    put_in_force(node, std::move(state), ignored);
     return true;
 }
 

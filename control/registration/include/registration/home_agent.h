@@ -78,7 +78,7 @@ class HomeAgent {
 
     /// Replaces nodes, keys, home networks, limits and policies. Nodes that are gone lose their bindings; a changed
     /// key leaves them.
-    Actions configure(const config::HomeAgent& config, Now now);
+    Actions configure(const config::HomeAgent& config);
 
     /// Before the first datagram: assignments first, then nodes. False: no such node is configured any more.
     void restore_assignment(const std::string& nai, wire::Ipv4Address address);
@@ -115,18 +115,18 @@ class HomeAgent {
     void tell_sync(Node& node);
     policy::SyncLimits sync_limits() const;
     void deny(Node& node, const Claim& claim, mip::ReplyCode code, Now now, Actions& actions);
-    void answer_failed_authentication(Node& node, const Claim& claim, Now now, Actions& actions);
-    bool answer_duplicate(Node& node, const Claim& claim, Now now, Actions& actions);
-    void put_in_force(Node& node, NodeBindings next, Now now, Actions& actions);
+    void answer_failed_authentication(const Claim& claim, Now now, Actions& actions);
+    bool answer_duplicate(const Node& node, const Claim& claim, Now now, Actions& actions);
+    void put_in_force(Node& node, NodeBindings next, Actions& actions);
     void resume(Node& node, Now now, Actions& actions);
     void schedule_expiry(Node& node);
     void describe_change(const Node& node, const NodeBindings& before, Actions& actions) const;
     NodeView view_of(const Node& node) const;
     std::shared_ptr<const wire::Bytes> share(const policy::Digest& digest, wire::Bytes bytes);
     PolicyRef configured_policy(const config::Node& node);
-    void adopt(Node& node, const config::Node& config, const std::string& identity, Now now, Actions& actions);
-    void retire(Node& node, Now now, Actions& actions);
-    void drop_bindings(Node& node, Now now, Actions& actions);
+    void adopt(Node& node, const config::Node& config, const std::string& identity, Actions& actions);
+    void retire(Node& node, Actions& actions);
+    void drop_bindings(Node& node, Actions& actions);
 
     config::HomeAgent config_;
     Random random_;
