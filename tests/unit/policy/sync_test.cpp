@@ -254,8 +254,7 @@ TEST(Sync, HomeAgentLimitsAreKept) {
 
 TEST(Sync, ADeltaCannotGrowBeyondTheLimit) {
     const Policy base = table_of(100);
-    wire::Bytes delta(digest(encode(base)).begin(), digest(encode(base)).end());
-    delta = make_delta(base, digest(encode(base)), base);
+    const wire::Bytes delta = make_delta(base, digest(encode(base)), base);
     const auto copied = apply_delta(delta, base, 100);
     ASSERT_TRUE(copied.ok());
     EXPECT_EQ(*copied, base);
