@@ -75,7 +75,9 @@ Dataplane::~Dataplane() {
     for (const auto& [socket, pool] : pools_) {
         rte_mempool_free(pool);
     }
-    rte_eal_cleanup();
+    if (eal_started_) {
+        rte_eal_cleanup();
+    }
 }
 
 Status Dataplane::start() {
@@ -112,6 +114,7 @@ Status Dataplane::start_eal() {
     if (Status started = ports::start_eal(options, huge); !started) {
         return started;
     }
+    eal_started_ = true;
     spdlog::info("{} MB of {} reserved", options.memory_mb,
                  huge ? "huge pages"
                       : (wanted.huge_pages == config::HugePages::automatic ? "ordinary memory (no huge pages free)"

@@ -86,6 +86,7 @@ class Dataplane {
     std::unique_ptr<Announcer> announcer_;
     std::unique_ptr<mailbox::Link> link_;
     std::vector<bool> link_up_;  ///< by port id, as last seen
+    bool eal_started_ = false;
     bool launched_ = false;
 };
 

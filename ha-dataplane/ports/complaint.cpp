@@ -18,15 +18,21 @@ namespace {
 std::mutex guard;
 std::string complaint;
 
-/// Keeps the last line only: DPDK logs the cause first and its consequences after it, but at error level the first
-/// is often a symptom of probing; the last names what was given up.
+/// Keeps the first error: the driver names the cause, then each layer above it says that it failed, too.
 ssize_t remember(void*, const char* text, std::size_t size) {
+    if (rte_log_cur_msg_loglevel() > static_cast<int>(RTE_LOG_ERR)) {
+        return static_cast<ssize_t>(size);
+    }
     std::string line(text, size);
     while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) {
         line.pop_back();
     }
-    if (!line.empty()) {
-        const std::lock_guard lock(guard);
+    // "rte_pmd_af_xdp_probe(): text": the function is nobody's business.
+    if (const std::size_t call = line.find("(): "); call < line.find(' ')) {
+        line.erase(0, call + 4);
+    }
+    const std::lock_guard lock(guard);
+    if (complaint.empty()) {
         complaint = std::move(line);
     }
     return static_cast<ssize_t>(size);

@@ -180,8 +180,9 @@ Status start_eal(const EalOptions& options, bool& huge_used) {
         argv.push_back(argument.data());
     }
     if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
-        return Error{
-            fmt::format("the EAL does not start: {} ({}); try --verbose", rte_strerror(rte_errno), last_complaint())};
+        const std::string complaint = last_complaint();
+        return Error{fmt::format("DPDK does not start: {}; --verbose shows more",
+                                 complaint.empty() ? rte_strerror(rte_errno) : complaint)};
     }
     if (!options.verbose) {
         silence_bpf_libraries();

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 
 #include <algorithm>
 
@@ -31,12 +33,25 @@ std::uint16_t data_room(std::uint16_t largest_mtu) {
 }  // namespace
 
 Result<rte_mempool*> make_pool(int socket, unsigned ports, unsigned workers, std::uint16_t largest_mtu) {
-    rte_mempool* pool = rte_pktmbuf_pool_create(fmt::format("packets_{}", socket).c_str(), pool_size(ports, workers),
-                                                kCache, 0, data_room(largest_mtu), socket);
-    if (pool == nullptr) {
-        return Error{fmt::format("no memory for {} packets: {} {}; raise dataplane.memory", pool_size(ports, workers),
-                                 rte_strerror(rte_errno), last_complaint())};
+    const unsigned count = pool_size(ports, workers);
+    rte_pktmbuf_pool_private layout{};
+    layout.mbuf_data_room_size = data_room(largest_mtu);
+    // Without huge pages no device sees bus addresses, so a packet may cross the (4 KB) pages; else each would take
+    // one of its own.
+    const unsigned flags = rte_eal_has_hugepages() != 0 ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+    rte_mempool* pool =
+        rte_mempool_create_empty(fmt::format("packets_{}", socket).c_str(), count,
+                                 sizeof(rte_mbuf) + data_room(largest_mtu), kCache, sizeof layout, socket, flags);
+    int code = pool == nullptr ? -rte_errno : rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr);
+    if (code == 0) {
+        rte_pktmbuf_pool_init(pool, &layout);
+        code = rte_mempool_populate_default(pool);
     }
+    if (code < 0) {
+        rte_mempool_free(pool);
+        return Error{fmt::format("no memory for {} packets: {}; raise dataplane.memory", count, rte_strerror(-code))};
+    }
+    rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
     return pool;
 }
 

@@ -1,6 +1,7 @@
 #include "ports/port.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_ether.h>
@@ -15,7 +16,9 @@
 namespace homeward::ports {
 namespace {
 
-constexpr std::uint16_t kRxDescriptors = 1024, kTxDescriptors = 1024;
+constexpr std::uint16_t kDescriptors = 1024;
+/// Software devices are served by a thread that naps or waits for its CPU: their rings are longer.
+constexpr std::uint16_t kVirtualDescriptors = 2048;
 
 /// The name the EAL knows a device by: what stands before the first comma.
 std::string device_name(const std::string& device) {
@@ -28,7 +31,7 @@ std::string device_name(const std::string& device) {
 
 std::string because(int code) {
     const std::string complaint = last_complaint();
-    return fmt::format("{}{}{}", rte_strerror(code < 0 ? -code : code), complaint.empty() ? "" : ": ", complaint);
+    return complaint.empty() ? rte_strerror(code < 0 ? -code : code) : complaint;
 }
 
 }  // namespace
@@ -38,6 +41,10 @@ Result<Port> Port::attach(const PortOptions& options) {
     const auto refuse = [&](const std::string& reason) {
         return Error{fmt::format("ports.{}.device: {}: {}", options.name, options.device, reason)};
     };
+    const auto interface = kernel_interface(options.device);
+    if (interface && if_nametoindex(interface->c_str()) == 0) {
+        return refuse(fmt::format("no interface {} here", *interface));
+    }
     if (!is_pci_address(options.device)) {
         if (const int code = rte_dev_probe(options.device.c_str()); code < 0) {
             return refuse(because(code));
@@ -53,7 +60,7 @@ Result<Port> Port::attach(const PortOptions& options) {
     if (Status seen = port.inspect(); !seen) {
         return seen.error();
     }
-    if (const auto interface = af_packet_interface(options.device)) {
+    if (interface && is_af_packet(options.device)) {
         if (Status quiet = quiet_interface(*interface); !quiet) {
             return refuse(quiet.error().text);
         }
@@ -83,7 +90,7 @@ Port::~Port() {
     }
     rte_eth_dev_close(id_);
     if (quiet_interface_) {
-        unquiet_interface(*af_packet_interface(options_.device));
+        unquiet_interface(*kernel_interface(options_.device));
     }
 }
 
@@ -157,7 +164,7 @@ Status Port::configure(unsigned workers) {
 }
 
 Status Port::set_up_queues(rte_mempool* pool) {
-    std::uint16_t rx = kRxDescriptors, tx = kTxDescriptors;
+    std::uint16_t rx = virtual_ ? kVirtualDescriptors : kDescriptors, tx = rx;
     if (const int code = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx, &tx); code < 0) {
         return failure("cannot size the rings", code);
     }

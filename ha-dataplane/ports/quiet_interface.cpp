@@ -91,17 +91,18 @@ int add_drop_filter(unsigned interface) {
 
 }  // namespace
 
-std::optional<std::string> af_packet_interface(const std::string& device) {
-    constexpr std::string_view kDriver = "net_af_packet", kKey = ",iface=";
-    if (!device.starts_with(kDriver)) {
-        return std::nullopt;
-    }
+std::optional<std::string> kernel_interface(const std::string& device) {
+    constexpr std::string_view kKey = ",iface=";
     const std::size_t key = device.find(kKey);
-    if (key == std::string::npos) {
+    if (key == std::string::npos || !(is_af_packet(device) || device.starts_with("net_af_xdp"))) {
         return std::nullopt;
     }
     const std::size_t start = key + kKey.size();
     return device.substr(start, device.find(',', start) - start);
+}
+
+bool is_af_packet(const std::string& device) {
+    return device.starts_with("net_af_packet");
 }
 
 Status quiet_interface(const std::string& interface) {

@@ -35,10 +35,10 @@ Result<std::vector<unsigned>> parse_cores(const std::string& text);
 Result<std::vector<std::string>> eal_arguments(const EalOptions& options, std::span<const unsigned> allowed, bool huge);
 
 /// Starts the EAL; afterwards each worker's lcore waits to be launched. May be called once per process. The error
-/// ends with the EAL's own last words. `huge_used` tells which memory was taken.
+/// ends with the EAL's own words. `huge_used` tells which memory was taken.
 Status start_eal(const EalOptions& options, bool& huge_used);
 
-/// What DPDK complained about last, to end an error line with; empty when it said nothing.
+/// The first error DPDK logged since something was begun, to end an error line with; empty when it said nothing.
 std::string last_complaint();
 
 }  // namespace homeward::ports
