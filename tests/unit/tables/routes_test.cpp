@@ -1,0 +1,73 @@
+#include "tables/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace homeward::tables {
+namespace {
+
+using wire::Ipv4Address;
+using wire::Ipv4Prefix;
+
+/// The obvious way: the longest of all rules that cover the address.
+Route naive(const std::map<Ipv4Prefix, Route>& rules, Ipv4Address address) {
+    Route best;
+    int length = -1;
+    for (const auto& [prefix, route] : rules) {
+        if (prefix.contains(address) && int{prefix.length} > length) {
+            best = route;
+            length = prefix.length;
+        }
+    }
+    return best;
+}
+
+TEST(Routes, EmptyTableHasNoRoute) {
+    const Routes routes;
+    EXPECT_EQ(routes.lookup(Ipv4Address{0}).kind(), RouteKind::none);
+    EXPECT_EQ(routes.lookup(Ipv4Address{0xffffffff}).kind(), RouteKind::none);
+}
+
+TEST(Routes, AWordHoldsARoute) {
+    const Route route{RouteKind::unicast, 3, Ipv4Address{0xc0000201}};
+    EXPECT_EQ(route.kind(), RouteKind::unicast);
+    EXPECT_EQ(route.port(), 3);
+    EXPECT_EQ(route.gateway(), Ipv4Address{0xc0000201});
+    EXPECT_EQ(route.with_length(24).length(), 24U);
+    EXPECT_EQ(route.with_length(24), route);
+    EXPECT_EQ(Route(RouteKind::local, kNoPort).port(), kNoPort);
+}
+
+/// Adds, replaces and removes at random in a small part of the address space, so that prefixes nest and collide.
+TEST(Routes, AgreesWithTheNaiveList) {
+    std::mt19937 random{4711};
+    Routes routes;
+    std::map<Ipv4Prefix, Route> rules;
+    const auto address = [&] {
+        return Ipv4Address{0x0a000000U | (static_cast<std::uint32_t>(random()) & 0x000301ffU)};
+    };
+    for (unsigned step = 0; step < 3000; ++step) {
+        const auto prefix = Ipv4Prefix::of(address(), static_cast<std::uint8_t>(random() % 33));
+        if (random() % 3 != 0) {
+            const Route route{RouteKind::unicast, static_cast<std::uint16_t>(random() % 8),
+                              Ipv4Address{static_cast<std::uint32_t>(random())}};
+            routes.put(prefix, route);
+            rules[prefix] = route;
+        } else if (!rules.empty()) {
+            const auto victim = std::next(rules.begin(), static_cast<long>(random() % rules.size()))->first;
+            routes.remove(victim);
+            rules.erase(victim);
+        }
+        for (unsigned i = 0; i < 5; ++i) {
+            const Ipv4Address probe = address();
+            ASSERT_EQ(routes.lookup(probe), naive(rules, probe)) << probe.to_string() << " at step " << step;
+        }
+        ASSERT_EQ(routes.lookup(prefix.last()), naive(rules, prefix.last()));
+    }
+    EXPECT_EQ(routes.size(), rules.size());
+}
+
+}  // namespace
+}  // namespace homeward::tables
