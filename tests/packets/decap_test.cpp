@@ -187,7 +187,7 @@ const Row kRows[] = {
     {.name = "echo_checksum",
      .in = uplink(Ip{.src = kNode, .dst = kHomeAgent} / Icmp{.type = 8, .checksum = 5} / Raw{"k"}),
      .drops = {Drop::echo_checksum}},
-    {.name = "not_settled", .port = 5, .in = uplink(inner()), .drops = {Drop::classify_no_port}},
+    {.name = "unknown_port", .port = 5, .in = uplink(inner()), .drops = {Drop::classify_no_port}},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rows, Decap, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
@@ -232,11 +232,6 @@ TEST(Decap, DataNeverMovesAnEndpoint) {
     ASSERT_EQ(lab.emitted.size(), 1U);
     EXPECT_EQ(harness::to_hex(normalised(lab.emitted[0].frame)),
               harness::to_hex(downlink(Ip{.src = kFar, .dst = kNode, .ttl = 63} / kPayload).bytes()));
-}
-
-TEST(Decap, BeforeSettingsNothingIsTunnelData) {
-    tables::Tables fresh{1};
-    EXPECT_FALSE(fresh.shared().settled);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -63,14 +64,16 @@ rte_mempool* make_pool(unsigned size) {
     return pool;
 }
 
-Lab::Lab()
+Lab::Lab(bool settled)
     : pool_(make_pool(255)),
       counters_(std::make_unique<homeward::stats::Counters>()),
       output_(std::make_unique<pipeline::Output>()) {
     tables_.set_port(kAccess, {.name = "access", .mac = kAccessMac, .present = true});
     tables_.set_port(kHome, {.name = "home", .mac = kHomeMac, .present = true});
     settings_.home_agent = kHomeAgent.value;
-    apply_settings();
+    if (settled) {
+        apply_settings();
+    }
     EXPECT_TRUE(tables_.put_home_network(*wire::Ipv4Prefix::parse("158.132.10.0/24"), kHome).ok());
     using enum tables::RouteKind;
     route("0.0.0.0/0", {unicast, kAccess, wired(kGateway)});
@@ -131,28 +134,54 @@ void Lab::set_mtu(std::uint16_t id, std::uint16_t mtu) {
     tables_.set_port(id, changed);
 }
 
-void Lab::run(std::uint16_t port, Origin origin, const Bytes& frame) {
+/// Frames beyond one buffer come as drivers deliver them: in segments.
+rte_mbuf* Lab::receive(const Bytes& frame) {
     rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
-    ASSERT_NE(mbuf, nullptr);
-    // Frames beyond one buffer come as drivers deliver them: in segments.
+    if (mbuf == nullptr) {
+        throw std::runtime_error{"the lab has no buffer left"};
+    }
+    mbuf->data_off = static_cast<std::uint16_t>(headroom);
+    mbuf->ol_flags = rx_flags;
     rte_mbuf* last = mbuf;
     for (std::size_t at = 0; at < frame.size();) {
-        std::size_t room = rte_pktmbuf_tailroom(last);
-        if (room == 0) {
+        if (rte_pktmbuf_tailroom(last) == 0) {
             last->next = rte_pktmbuf_alloc(pool_);
-            ASSERT_NE(last->next, nullptr);
             last = last->next;
             ++mbuf->nb_segs;
-            room = rte_pktmbuf_tailroom(last);
         }
-        const std::size_t size = std::min(room, frame.size() - at);
+        const std::size_t size = std::min<std::size_t>(rte_pktmbuf_tailroom(last), frame.size() - at);
         std::memcpy(rte_pktmbuf_mtod(last, std::uint8_t*), frame.data() + at, size);
         last->data_len = static_cast<std::uint16_t>(size);
         mbuf->pkt_len += static_cast<std::uint32_t>(size);
         at += size;
     }
-    pipeline_->process(port, origin, &mbuf, 1, now_, *output_);
+    return mbuf;
+}
+
+void Lab::run(std::uint16_t port, Origin origin, const Bytes& frame) {
+    run_burst(port, origin, {frame});
+}
+
+void Lab::run_burst(std::uint16_t port, Origin origin, const std::vector<Bytes>& frames) {
+    std::vector<rte_mbuf*> burst;
+    for (const Bytes& frame : frames) {
+        burst.push_back(receive(frame));
+    }
+    pipeline_->process(port, origin, burst.data(), static_cast<unsigned>(burst.size()), now_, *output_);
     take_output();
+}
+
+void Lab::run_without_sending(std::uint16_t port, const std::vector<Bytes>& frames) {
+    for (const Bytes& frame : frames) {
+        rte_mbuf* mbuf = receive(frame);
+        pipeline_->process(port, Origin::wire, &mbuf, 1, now_, *output_);
+    }
+}
+
+std::vector<rte_mbuf*> Lab::exhaust_pool(unsigned left) {
+    std::vector<rte_mbuf*> held(rte_mempool_avail_count(pool_) - left);
+    EXPECT_EQ(rte_pktmbuf_alloc_bulk(pool_, held.data(), static_cast<unsigned>(held.size())), 0);
+    return held;
 }
 
 void Lab::tick() {
@@ -164,13 +193,13 @@ void Lab::take_output() {
     for (std::uint16_t id = 0; id < tables::kMaxPorts; ++id) {
         auto& tx = output_->tx[id];
         for (unsigned i = 0; i < tx.count; ++i) {
-            emitted.push_back({id, false, KernelClass::other, bytes_of(tx.items[i])});
+            emitted.push_back({id, false, KernelClass::other, bytes_of(tx.items[i]), tx.items[i]->ol_flags});
             rte_pktmbuf_free(tx.items[i]);
         }
         for (std::size_t kernel_class = 0; kernel_class < pipeline::kKernelClasses; ++kernel_class) {
             auto& list = output_->to_kernel[id][kernel_class];
             for (unsigned i = 0; i < list.count; ++i) {
-                emitted.push_back({id, true, static_cast<KernelClass>(kernel_class), bytes_of(list.items[i])});
+                emitted.push_back({id, true, static_cast<KernelClass>(kernel_class), bytes_of(list.items[i]), 0});
                 rte_pktmbuf_free(list.items[i]);
             }
         }
@@ -195,11 +224,11 @@ unsigned Lab::leaked() const {
 }
 
 Emitted sent(std::uint16_t port, const Stack& frame) {
-    return {port, false, KernelClass::other, frame.bytes()};
+    return {port, false, KernelClass::other, frame.bytes(), 0};
 }
 
 Emitted to_kernel(std::uint16_t port, KernelClass kernel_class, const Stack& frame) {
-    return {port, true, kernel_class, frame.bytes()};
+    return {port, true, kernel_class, frame.bytes(), 0};
 }
 
 Stack uplink(const Stack& inner, Address care_of, std::uint16_t port, std::uint8_t tos) {

@@ -64,6 +64,7 @@ struct Emitted {
     bool kernel = false;
     KernelClass kernel_class = KernelClass::other;
     Bytes frame;
+    std::uint64_t offloads = 0;  ///< of the mbuf, transmit side
 };
 
 Emitted sent(std::uint16_t port, const Stack& frame);
@@ -71,7 +72,7 @@ Emitted to_kernel(std::uint16_t port, KernelClass kernel_class, const Stack& fra
 
 class Lab {
   public:
-    Lab();
+    explicit Lab(bool settled = true);
     ~Lab();
 
     tables::Tables& tables() { return tables_; }
@@ -88,7 +89,15 @@ class Lab {
 
     /// One frame through the pipeline. What it emitted is in `emitted`, requests in `requests`.
     void run(std::uint16_t port, Origin origin, const Bytes& frame);
+    /// Several frames in one call.
+    void run_burst(std::uint16_t port, Origin origin, const std::vector<Bytes>& frames);
+    /// Several calls whose output nobody takes away.
+    void run_without_sending(std::uint16_t port, const std::vector<Bytes>& frames);
     void tick();
+    /// Takes all mbufs but `left`.
+    std::vector<rte_mbuf*> exhaust_pool(unsigned left);
+    /// The worker ends.
+    void end() { pipeline_.reset(); }
     void advance_ms(std::uint64_t ms) { now_ += ms * kHz / 1000; }
 
     std::uint64_t count(Drop drop) const { return counters_->read(drop); }
@@ -100,8 +109,12 @@ class Lab {
 
     std::vector<Emitted> emitted;
     std::vector<pipeline::Request> requests;
+    unsigned headroom = RTE_PKTMBUF_HEADROOM;  ///< of received frames
+    std::uint64_t rx_flags = 0;                ///< of received frames
 
   private:
+    rte_mbuf* receive(const Bytes& frame);
+
     tables::Tables tables_{1};
     ipc::Settings settings_;
     rte_mempool* pool_;
