@@ -28,6 +28,7 @@ from network import DemoNetwork
 from progress import Progress
 
 from harness.homeward import build_directory
+from harness.netns import catch_interrupts
 from harness.process import HarnessError
 
 DRAWING = """
@@ -110,10 +111,6 @@ def play(directory, clip_file, progress):
     return 0 if results["holds"] else 1
 
 
-def interrupted(number, _frame):
-    raise SystemExit(128 + number)
-
-
 def main():
     parser = argparse.ArgumentParser(description="Plays the UM3N paper's experiment.")
     parser.add_argument("--build", type=pathlib.Path, default=build_directory(), help="where the daemons are built")
@@ -121,13 +118,14 @@ def main():
     arguments = parser.parse_args()
     os.environ["HOMEWARD_BUILD"] = str(arguments.build.resolve())
     directory = (arguments.output or arguments.build / "demo").resolve()
-    signal.signal(signal.SIGTERM, interrupted)
+    catch_interrupts()
     try:
         return play(directory, directory.parent / "demo-clip.ts", Progress())
     except HarnessError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         print("\ndemo: interrupted; the network is gone", file=sys.stderr)
         return 130
 

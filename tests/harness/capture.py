@@ -5,7 +5,7 @@ import re
 import signal
 import struct
 
-from .process import HarnessError, Process
+from .process import HarnessError, Process, wait_until
 
 PCAP_MICRO, PCAP_NANO = 0xA1B2C3D4, 0xA1B23C4D
 
@@ -26,12 +26,21 @@ class Capture:
         """Ends the capture with everything written; a packet the kernel dropped is an error: numbers recomputed
         from the file would be wrong."""
         if not self._stopped:
+            wait_until(self._drained, f"tcpdump to write what arrived for {self.path}")
             self._stopped = True
             self._process.stop(signal.SIGINT)
             dropped = re.search(r"(\d+) packets? dropped by kernel", self._process.text())
             if dropped is None or int(dropped[1]) > 0:
                 raise HarnessError(f"{self.path}: {dropped[0] if dropped else self._process.tail()}")
         return self.path
+
+    def _drained(self):
+        """tcpdump ends at once on SIGINT, with packets still in its ring: compare what it wrote with what arrived."""
+        reports = self._process.text().count("received by filter")
+        self._process.send(signal.SIGUSR1)
+        wait_until(lambda: self._process.text().count("received by filter") > reports, "tcpdump's counters")
+        written, arrived = re.findall(r"(\d+) packets? captured.*?(\d+) packets? received by filter", self._process.text(), re.S)[-1]
+        return written == arrived
 
     def abandon(self):
         if not self._stopped:

@@ -111,6 +111,13 @@ class MobileNode:
     def wait_bound(self, *names, timeout=20):
         wait_until(lambda: self.bound(*names), f"{self.namespace.name}: {names or 'all'} bound", timeout)
 
+    def synchronised(self):
+        """Whether the home agent holds the same table."""
+        return self.admin.status() is not None and self.admin.get("/v1/policy")["synchronised"]
+
+    def wait_synchronised(self, timeout=30):
+        wait_until(self.synchronised, f"{self.namespace.name}: policy synchronised", timeout)
+
     def uplink(self, name, action):
         return self.admin.post(f"/v1/uplinks/{name}", {"action": action})
 

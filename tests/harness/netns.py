@@ -26,6 +26,7 @@ from .process import HarnessError, Process, run, wait_until
 NAME = re.compile(r"^hw-(\d+)-")
 # Topologies that exist now; a failing test names their logs.
 active = []
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OFFLOADS = ["tx", "rx", "sg", "tso", "gso", "gro"]
 
 
@@ -131,7 +132,7 @@ class Namespace:
         raise HarnessError(f"{self.full_name} has no device {device}")
 
     def ping(self, destination, *options, count=1, wait=1):
-        return self.run("ping", "-n", "-q", "-c", str(count), "-i", "0.2", "-W", str(wait), *options, destination,
+        return self.run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(wait), *options, destination,
                         check=False)
 
     def pids(self):
@@ -141,8 +142,8 @@ class Namespace:
 class Topology(contextlib.AbstractContextManager):
     """Owns namespaces, processes, captures and a directory for logs and configurations.
 
-    The directory is removed after success and kept, and named, after a failure. SIGTERM and SIGHUP are turned into
-    an exception, so that they clean up like Ctrl-C does."""
+    The directory is removed after success and kept, and named, after a failure. SIGTERM and SIGHUP clean up like
+    Ctrl-C does."""
 
     def __init__(self, prefix, directory=None, keep=False):
         self.prefix = prefix
@@ -158,8 +159,7 @@ class Topology(contextlib.AbstractContextManager):
         if reason:
             raise HarnessError(reason)
         remove_leftovers()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            self._handlers[number] = signal.signal(number, interrupted)
+        self._handlers = catch_interrupts()
         if self.directory is None:
             self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"homeward-{os.getpid()}-{self.prefix}-"))
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,9 @@ class Topology(contextlib.AbstractContextManager):
 
     def __exit__(self, kind, error, trace):
         # Nothing may interrupt the clean-up, a second Ctrl-C included.
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number in INTERRUPTS:
+            signal.signal(number, signal.SIG_IGN)
         failed = kind is not None and not issubclass(kind, (KeyboardInterrupt, SystemExit))
         try:
             if failed:
@@ -178,7 +180,6 @@ class Topology(contextlib.AbstractContextManager):
             active.remove(self)
             if not failed and not self.keep:
                 shutil.rmtree(self.directory, ignore_errors=True)
-            signal.signal(signal.SIGINT, before[signal.SIGINT])
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
         return None
@@ -226,7 +227,18 @@ class Topology(contextlib.AbstractContextManager):
             namespace.ip("link", "set", port, "master", device)
 
 
+def catch_interrupts():
+    """Turns Ctrl-C, SIGTERM and SIGHUP into an exception that is not lost; returns the handlers there were."""
+    return {number: signal.signal(number, interrupted) for number in INTERRUPTS}
+
+
 def interrupted(number, _frame):
+    """Raises, and again until somebody cleans up: an exception raised in a callback (a fork hook, a destructor) is
+    printed and forgotten by the interpreter."""
+    signal.signal(signal.SIGALRM, lambda *_: interrupted(number, None))
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise SystemExit(128 + number)
 
 

@@ -36,7 +36,7 @@ def wait_until(condition, what, timeout=10.0, interval=0.02):
 def run(command, check=True, timeout=30, stdin=None):
     """Runs a command to its end and returns the CompletedProcess with text output."""
     done = subprocess.run([str(word) for word in command], input=stdin, capture_output=True, text=True,
-                          timeout=timeout, check=False)
+                          timeout=timeout, check=False, start_new_session=True)
     if check and done.returncode != 0:
         raise HarnessError(f"{' '.join(map(str, command))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done
@@ -61,6 +61,7 @@ class Process:
         self._stopping = False
         full = (["ip", "netns", "exec", namespace] if namespace else []) + self.command
         with open(self.log, "ab") as log:
+            self._begin = log.tell()  # a predecessor of the same name may have written before
             self._child = subprocess.Popen(full, stdin=stdin or subprocess.DEVNULL, stdout=stdout or log, stderr=log,
                                            env={**os.environ, **(env or {})}, cwd=cwd, preexec_fn=_before_exec)
 
@@ -77,7 +78,9 @@ class Process:
 
     def text(self):
         """Everything it has printed so far."""
-        return self.log.read_text(errors="replace")
+        with open(self.log, "rb") as log:
+            log.seek(self._begin)
+            return log.read().decode(errors="replace")
 
     def tail(self, lines=40):
         return "\n".join(self.text().splitlines()[-lines:])

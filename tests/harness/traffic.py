@@ -26,6 +26,10 @@ class Packet(typing.NamedTuple):
         return socket.inet_ntoa(self.data[12:16])
 
     @property
+    def destination(self):
+        return socket.inet_ntoa(self.data[16:20])
+
+    @property
     def protocol(self):
         return self.data[9]
 
