@@ -1,0 +1,87 @@
+#include "worker/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace homeward::worker {
+namespace {
+
+struct Row {
+    unsigned workers;
+    std::vector<PortQueues> ports;
+    std::vector<std::vector<RxQueue>> rx;  ///< by worker
+    std::string shortage;
+};
+
+const Row kRows[] = {
+    {1, {{"a", 1, 1}, {"b", 1, 1}}, {{{0, 0}, {1, 0}}}, ""},
+    {2, {{"a", 2, 2}, {"b", 2, 2}}, {{{0, 0}, {1, 0}}, {{0, 1}, {1, 1}}}, ""},
+    {2,
+     {{"a", 1, 1}, {"b", 1, 1}},
+     {{{0, 0}}, {{1, 0}}},
+     "2 workers, but fewer receive queues on a (1), b (1): queues are dealt out in turn"},
+    {3,
+     {{"a", 1, 1}, {"b", 1, 1}},
+     {{{0, 0}}, {{1, 0}}, {}},
+     "3 workers, but fewer receive queues on a (1), b (1): queues are dealt out in turn, 1 worker without work"},
+    {4,
+     {{"a", 1, 4}},
+     {{{0, 0}}, {}, {}, {}},
+     "4 workers, but fewer receive queues on a (1): queues are dealt out in turn, 3 workers without work"},
+    {4,
+     {{"a", 4, 4}, {"b", 2, 1}, {"c", 1, 1}},
+     {{{0, 0}, {1, 0}}, {{0, 1}, {1, 1}}, {{0, 2}, {2, 0}}, {{0, 3}}},
+     "4 workers, but fewer receive queues on b (2), c (1): queues are dealt out in turn"},
+};
+
+TEST(Plan, DealsOutReceiveQueues) {
+    for (const Row& row : kRows) {
+        const auto plans = plan_workers(row.workers, row.ports);
+        ASSERT_EQ(plans.size(), row.workers);
+        for (unsigned worker = 0; worker < row.workers; ++worker) {
+            EXPECT_EQ(plans[worker].rx, row.rx[worker]) << row.shortage << " worker " << worker;
+        }
+        EXPECT_EQ(describe_shortage(row.workers, row.ports), row.shortage);
+    }
+}
+
+/// Whatever the numbers: each queue and ring has one worker, and who empties a hand-over ring can send.
+TEST(Plan, NothingIsServedTwiceOrLost) {
+    for (unsigned workers = 1; workers <= 5; ++workers) {
+        for (std::uint16_t rx = 1; rx <= workers; ++rx) {
+            for (std::uint16_t tx = 1; tx <= workers; ++tx) {
+                const std::vector<PortQueues> ports{{"a", rx, tx}, {"b", tx, rx}, {"c", 1, 1}};
+                std::map<std::pair<unsigned, unsigned>, int> receivers, senders;
+                std::map<unsigned, int> homes;
+                for (const Plan& plan : plan_workers(workers, ports)) {
+                    ASSERT_EQ(plan.tx.size(), ports.size());
+                    for (const RxQueue& queue : plan.rx) {
+                        ++receivers[{queue.port, queue.queue}];
+                    }
+                    for (unsigned port = 0; port < ports.size(); ++port) {
+                        if (plan.tx[port]) {
+                            ++senders[{port, *plan.tx[port]}];
+                        }
+                    }
+                    for (const std::uint16_t port : plan.home_ports) {
+                        ++homes[port];
+                        EXPECT_TRUE(plan.tx[port]);
+                    }
+                }
+                for (unsigned port = 0; port < ports.size(); ++port) {
+                    EXPECT_EQ(homes[port], 1);
+                    for (unsigned queue = 0; queue < ports[port].rx; ++queue) {
+                        EXPECT_EQ((receivers[{port, queue}]), 1);
+                    }
+                    for (unsigned queue = 0; queue < ports[port].tx; ++queue) {
+                        EXPECT_EQ((senders[{port, queue}]), 1);
+                    }
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace homeward::worker
