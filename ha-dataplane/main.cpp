@@ -12,6 +12,7 @@
 
 #include "config/home_agent.h"
 #include "dataplane.h"
+#include "tables/shared.h"
 
 namespace {
 
@@ -53,11 +54,17 @@ int main(int argc, char** argv) {
     if (config->ports.empty()) {
         return fail(fmt::format("{}: ports: at least one is needed", file));
     }
+    if (config->ports.size() > homeward::tables::kMaxPorts) {
+        return fail(fmt::format("{}: ports: {} of them, {} are possible", file, config->ports.size(),
+                                homeward::tables::kMaxPorts));
+    }
     if (check) {
         return 0;
     }
     if (!has_network_capabilities()) {
-        return fail("no permission: needs CAP_NET_ADMIN and CAP_NET_RAW, and for AF_XDP CAP_BPF; run as root");
+        return fail(
+            "no permission: needs CAP_NET_ADMIN and CAP_NET_RAW, for AF_XDP CAP_SYS_ADMIN and CAP_IPC_LOCK, too; run "
+            "as root");
     }
     spdlog::set_default_logger(spdlog::stderr_logger_mt("homeward-dataplane"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
