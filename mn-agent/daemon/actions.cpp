@@ -109,7 +109,7 @@ bool Agent::open_socket(unsigned slot) {
     uplink.fault.clear();
     uplink.port = tunnel::local_port(*socket);
     uplink.socket = std::move(*socket);
-    loop_->set_socket(slot, std::move(duplicate), std::chrono::milliseconds(0));
+    loop_->set_socket(slot, std::move(duplicate));
     return true;
 }
 
@@ -142,7 +142,7 @@ void Agent::run(const handover::Detach& action) {
     }
     uplink.socket.reset();
     uplink.tunnel_mtu = 0;
-    loop_->set_socket(action.slot, UniqueFd{}, std::chrono::milliseconds(0));
+    loop_->set_socket(action.slot, UniqueFd{});
     if (const Status status = routing_->set_uplink(action.slot, {}, {}); !status) {
         spdlog::error("{}", status.error().text);
     }

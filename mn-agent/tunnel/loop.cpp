@@ -19,7 +19,7 @@ constexpr unsigned kNowhere = kMaxSlots;
 constexpr unsigned kNobody = ~0U;
 
 /// What an epoll event is about.
-enum class Source : std::uint8_t { command, queue, socket, lingering };
+enum class Source : std::uint8_t { command, queue, socket };
 
 epoll_event interest(std::uint32_t events, Source source, unsigned number, int fd) {
     epoll_event event{};
@@ -87,12 +87,11 @@ void Loop::stop() {
     }
 }
 
-void Loop::set_socket(unsigned slot, UniqueFd socket, std::chrono::milliseconds linger) {
+void Loop::set_socket(unsigned slot, UniqueFd socket) {
     Command change;
     change.slot = slot;
     change.socket_change = true;
     change.socket = std::move(socket);
-    change.linger = linger;
     command(std::move(change));
 }
 
@@ -117,7 +116,7 @@ void Loop::deliver(wire::ByteView packet) const {
 void Loop::run() {
     std::array<epoll_event, 32> events;
     while (!stopping_.load(std::memory_order_relaxed)) {
-        const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms());
+        const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
         for (int i = 0; i < count; ++i) {
             const std::uint64_t about = events[static_cast<std::size_t>(i)].data.u64;
             const auto number = static_cast<unsigned>(about >> 32U & 0xffU);
@@ -138,30 +137,8 @@ void Loop::run() {
                         read_socket(fd, static_cast<std::uint8_t>(number));
                     }
                     break;
-                case Source::lingering:
-                    read_socket(fd, static_cast<std::uint8_t>(number));
-                    break;
             }
         }
-        expire_lingering();
-    }
-}
-
-int Loop::timeout_ms() const {
-    if (lingering_.empty()) {
-        return -1;
-    }
-    const auto first = std::min_element(lingering_.begin(), lingering_.end(),
-                                        [](const auto& a, const auto& b) { return a.until < b.until; });
-    const auto left = first->until - std::chrono::steady_clock::now();
-    return static_cast<int>(
-        std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 60'000));
-}
-
-void Loop::expire_lingering() {
-    if (!lingering_.empty()) {
-        const auto now = std::chrono::steady_clock::now();
-        std::erase_if(lingering_, [&](const Lingering& old) { return old.until <= now; });
     }
 }
 
@@ -187,12 +164,6 @@ void Loop::replace_socket(Command& command) {
     const unsigned slot = command.slot;
     block(slot, false);
     UniqueFd& socket = sockets_[slot];
-    if (socket && command.linger.count() > 0) {
-        epoll_event event = interest(EPOLLIN, Source::lingering, slot, socket.get());
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket.get(), &event);
-        lingering_.push_back(
-            {std::move(socket), static_cast<std::uint8_t>(slot), std::chrono::steady_clock::now() + command.linger});
-    }
     // The agent holds a duplicate for registration: closing alone would leave this one in the epoll set.
     if (socket) {
         ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.get(), nullptr);

@@ -18,6 +18,7 @@ class Message {
         header_->nlmsg_type = type;
         header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     }
+    ~Message() = default;
     Message(const Message&) = delete;
     Message& operator=(const Message&) = delete;
 

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -46,9 +45,8 @@ class Loop {
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    /// Puts a socket in place of slot's present one, which goes on receiving for `linger` and is then closed. An empty
-    /// socket only retires.
-    void set_socket(unsigned slot, UniqueFd socket, std::chrono::milliseconds linger);
+    /// Puts a socket in place of slot's present one, which is closed; an empty one only takes it away.
+    void set_socket(unsigned slot, UniqueFd socket);
     /// May packets leave by this uplink? Also kept in the steering program's map, by the agent.
     void set_usable(unsigned slot, bool usable) noexcept { usable_[slot].store(usable, std::memory_order_release); }
     void set_table(std::shared_ptr<const policy::Table> table);
@@ -78,16 +76,10 @@ class Loop {
     static constexpr std::size_t kBatch = 32;
     struct Batch;
     struct Receive;
-    struct Lingering {
-        UniqueFd socket;
-        std::uint8_t slot;
-        std::chrono::steady_clock::time_point until;
-    };
     struct Command {
         unsigned slot = 0;
         bool socket_change = false;
         UniqueFd socket;
-        std::chrono::milliseconds linger{0};
         std::shared_ptr<const policy::Table> table;
     };
 
@@ -95,8 +87,6 @@ class Loop {
     void command(Command command);
     void take_commands();
     void replace_socket(Command& command);
-    void expire_lingering();
-    int timeout_ms() const;
 
     void read_queue(unsigned queue);
     void stage(unsigned queue, std::size_t size);
@@ -130,7 +120,6 @@ class Loop {
 
     // The tunnel's thread alone.
     std::array<UniqueFd, kMaxSlots> sockets_;
-    std::vector<Lingering> lingering_;
     std::shared_ptr<const policy::Table> table_;
     FragmentCache fragments_;
     std::array<std::unique_ptr<Batch>, kMaxSlots> batches_;
