@@ -3,6 +3,8 @@
     node (10.99.0.2, .3) ──veth── ha (10.99.0.1, a port's TAP twin 10.10.0.1/16 for the home network)
 """
 
+import hashlib
+import json
 import os
 import pathlib
 import signal
@@ -345,6 +347,44 @@ def test_admin_answers(control):
     drops = control.admin.drops()
     assert drops["encap.test"] == 7 and drops["registration.unknown-node"] == 0
     assert control.admin.counters()["registration.accepted"] == 1
+
+
+def load(control, *words):
+    """mip-load's reports by phase; it exits 0 only when everybody was accepted."""
+    done = control.node.run(binary("mip-load"), "--agent", AGENT, "--source", "10.99.0.2", *words, timeout=120)
+    return {report["phase"]: report for report in map(json.loads, done.stdout.splitlines())}
+
+
+def test_a_thousand_nodes_register_renew_and_leave(control):
+    control.config["nodes"] = [{"home_address": f"10.10.{16 + i // 256}.{i % 256}",
+                                "associations": node(1)["associations"]} for i in range(1000)]
+    control.start()
+    reports = load(control, "--nodes", "1000", "--home", "10.10.16.0", "--stay")
+    assert reports["register"]["codes"] == {"0": 1000} and reports["renew"]["codes"] == {"0": 1000}
+    assert len(control.peer.bindings) == 1000
+    assert len({(u["care_of"], u["port"]) for b in control.peer.bindings.values() for u in b["uplinks"]}) == 1000
+    control.kill()
+    control.start()
+    assert len(control.peer.bindings) == 1000 == control.admin.status()["bindings"]
+    reports = load(control, "--nodes", "1000", "--home", "10.10.16.0")
+    assert reports["leave"]["codes"] == {"0": 1000}
+    assert control.peer.bindings == {} and control.admin.status()["bindings"] == 0
+    assert control.admin.counters()["registration.dataplane-timeouts"] == 0
+
+
+def test_a_policy_of_100000_rules_comes_over_udp_and_survives(control):
+    control.start()
+    reports = load(control, "--nodes", "1", "--home", "10.10.1.1", "--rules", "100000", "--stay")
+    assert reports["synchronise"]["synchronised"]
+    policy = control.admin.get("/v1/policy?node=10.10.1.1")
+    assert (policy["source"], policy["total_rules"], policy["synchronised"]) == ("node", 100000, True)
+    number = control.peer.bindings["10.10.1.1"]["policy"]
+    assert hashlib.sha256(control.peer.policies[number]).hexdigest() == policy["generation"]["digest"]
+    sizes = len(control.peer.policies[number])
+    control.kill()
+    control.start()
+    assert control.admin.get("/v1/policy?node=10.10.1.1")["generation"] == policy["generation"]
+    assert len(control.peer.policies[control.peer.bindings["10.10.1.1"]["policy"]]) == sizes
 
 
 def test_sigterm_is_clean(control):
