@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench configure demo deps format fuzz help install lint test
+.PHONY: all bench demo deps format fuzz help install lint test
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -34,11 +34,11 @@ all: deps  ## build the daemons and `homeward` into build/
 
 test: deps  ## build and run every test; the last line counts them
 	tools/build $(BUILD) $(SETUP)
-	tests/run $(BUILD)
+	tools/owned $(BUILD) tests/run $(BUILD)
 
 demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)
 	tools/build $(BUILD) $(SETUP)
-	tools/owned $(BUILD) /usr/bin/python3 bench/demo/demo.py --build $(BUILD)
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/demo/demo.py --build $(BUILD)
 
 bench: deps  ## measurements, held against the floors beside them
 	tools/build $(BUILD) $(SETUP)
@@ -46,13 +46,13 @@ bench: deps  ## measurements, held against the floors beside them
 
 lint: deps  ## what may be said without running anything; only files changed since the last clean run
 	tools/build $(BUILD) $(SETUP)
-	tools/lint $(BUILD)
+	tools/owned $(BUILD) tools/lint $(BUILD)
 
 format: deps  ## clang-format everything in place
 	git ls-files '*.h' '*.cpp' '*.c' | xargs clang-format -i
 
 fuzz: deps  ## every libFuzzer target for FUZZ_SECONDS each
-	tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
+	tools/owned build-fuzz tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
 
 install: all  ## into /usr/local, or below DESTDIR
 	meson install -C $(BUILD) --no-rebuild
