@@ -387,6 +387,51 @@ def test_a_policy_of_100000_rules_comes_over_udp_and_survives(control):
     assert len(control.peer.policies[control.peer.bindings["10.10.1.1"]["policy"]]) == sizes
 
 
+def policy_file(control, preferred):
+    (control.directory / "policy.yaml").write_text(dump({
+        "default": ["wlan", "cellular"],
+        "rules": [{"name": "video", "correspondent": "192.0.2.0/24", "prefer": preferred}]}))
+
+
+def test_a_configured_policy_is_shared_and_changes_under_the_bindings(control):
+    for configured in control.config["nodes"]:
+        configured["policy"] = "policy.yaml"
+    policy_file(control, ["cellular", "wlan"])
+    control.start()
+    for number in (1, 2):
+        for address, uplink in (("10.99.0.2", 1), ("10.99.0.3", 2)):
+            registrant = control.registrant(number, address=address)
+            assert registrant.register(extensions=[FORCED, multipath(uplink)]).code == 0
+    assert len(control.peer.policies) == 1
+    assert {held["policy"] for held in control.peer.bindings.values()} == set(control.peer.policies)
+    route = control.admin.get("/v1/route?to=192.0.2.1&node=node1@ex")
+    assert (route["chosen"], route["rule"]["name"]) == ("cellular", "video")
+    policy_file(control, ["wlan", "cellular"])
+    before = set(control.peer.policies)
+    assert control.admin.post("/v1/reload")["applied"]
+    wait_until(lambda: set(control.peer.policies) not in (before, set()) and len(control.peer.policies) == 1,
+               "the new table in place of the old")
+    assert {held["policy"] for held in control.peer.bindings.values()} == set(control.peer.policies)
+    assert control.admin.get("/v1/route?to=192.0.2.1&node=node1@ex")["chosen"] == "wlan"
+
+
+def test_events_as_they_happen(control):
+    control.start()
+    stream = socket.socket(socket.AF_UNIX)
+    stream.settimeout(10)
+    stream.connect(str(control.admin.path))
+    stream.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    received = stream.recv(65536)
+    assert control.registrant(1).register().code == 0
+    assert control.registrant(1).register(flags=0).code == 134
+    control.peer.close()
+    while b"dataplane-lost" not in received:
+        received += stream.recv(65536)
+    for event in (b"binding-registered", b"registration-denied", b"10.10.1.1", b"node1@ex"):
+        assert event in received
+    assert KEY.encode() not in received
+
+
 def test_sigterm_is_clean(control):
     control.start()
     assert control.registrant(1).register().code == 0
