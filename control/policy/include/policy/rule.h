@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -34,14 +35,7 @@ class LabelList {
         labels_[size_++] = label;
         return true;
     }
-    constexpr bool contains(Label label) const noexcept {
-        for (const Label held : *this) {
-            if (held == label) {
-                return true;
-            }
-        }
-        return false;
-    }
+    constexpr bool contains(Label label) const noexcept { return std::find(begin(), end(), label) != end(); }
     constexpr std::size_t size() const noexcept { return size_; }
     constexpr bool empty() const noexcept { return size_ == 0; }
     constexpr Label operator[](std::size_t index) const noexcept { return labels_[index]; }
