@@ -366,7 +366,7 @@ void serve(admin::Server& server, Agent& agent) {
     server.get("/v1/stats", [&agent](const auto&) { return admin::json_reply({{"counters", counters_of(agent)}}); });
     server.get("/metrics", [&agent](const auto&) { return metrics_view(agent); });
     server.post_deferred("/v1/reload",
-                         [&agent](const auto&, admin::Respond respond) { answer_reload(agent, respond); });
+                         [&agent](const auto&, const admin::Respond& respond) { answer_reload(agent, respond); });
     server.post("/v1/uplinks/*", [&agent](const admin::Request& request) { return change_uplink(agent, request); });
     server.stream("/v1/events", agent.events());
 }
