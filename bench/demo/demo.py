@@ -59,6 +59,9 @@ def run_everything(directory, clip, progress):
     with DemoNetwork(directory) as net:
         progress.step("starting the home agent and the node")
         net.start()
+        net.mn.wait_synchronised()
+        for line in net.mn.command("show").stdout.splitlines():
+            progress.detail(line)
         ftp_server = FtpServer(net, "vsftpd")
         events = {"runs": {}}
         for run in throughput.RUNS:

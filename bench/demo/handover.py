@@ -11,7 +11,7 @@ from throughput import choose_uplinks, start_captures
 MOVES = 10
 CUTS = 10
 STAY_S = 1.2  # on the other path, and again on WiFi
-TCP_BYTES_PER_S = 40_000
+TCP_BPS = 500_000  # what is left of the cellular network beside the video
 
 # In this part the video prefers WiFi, as in §V; the FTP session goes with it.
 PREFER_WIFI = {"default": ["wlan", "cellular"], "rules": [
@@ -32,11 +32,13 @@ class HandoverPart:
     def __init__(self, network, progress, clip):
         self.network, self.progress, self.events = network, progress, []
         network.mn.write_policy(PREFER_WIFI)
-        network.mn.reload()
+        network.mn.command("reload")
         choose_uplinks(network, ["wlan", "cellular"])
         self.captures = start_captures(network, "handover", server=True)
         self.content = bytes(range(256)) * (1 << 16)
-        self.ftp_server = FtpServer(network, "slow-vsftpd", TCP_BYTES_PER_S, port=2121, content=self.content)
+        # Packet by packet: a burst would fill the cellular network's queue and be seen as a gap in the video.
+        network.ftp.shape("eth0", TCP_BPS, burst=1600)
+        self.ftp_server = FtpServer(network, "slow-vsftpd", port=2121, content=self.content)
         self.ftp = FtpDownload(network, self.ftp_server, "handover")
         self.video = LiveVideo(network, clip)
         self.video.wait_received()
@@ -50,10 +52,10 @@ class HandoverPart:
     def planned(self, number):
         """One move away from WiFi and one back, both announced."""
         self.progress.update(f"planned move {number}: drain WiFi")
-        self._event("planned", "rmnet0", lambda: self.network.mn.uplink("wlan", "drain"))
+        self._event("planned", "rmnet0", lambda: self.network.mn.command("uplink", "wlan", "drain"))
         time.sleep(STAY_S)
         self.progress.update(f"planned move {number}: back to WiFi")
-        self._event("planned", "wlan0", lambda: self.network.mn.uplink("wlan", "up"))
+        self._event("planned", "wlan0", lambda: self.network.mn.command("uplink", "wlan", "up"))
         self.network.mn.wait_bound("wlan")
         time.sleep(STAY_S)
 

@@ -28,6 +28,8 @@ class DemoNetwork(HomewardSystem):
 
     def __init__(self, directory):
         super().__init__("demo", nat_cellular=True, directory=directory)
+        # In the paper, phone, home agent and video server have a machine each; here they share it with everything else.
+        self.nice = -10
 
     def _build(self):
         super()._build()

@@ -25,7 +25,8 @@ from harness.traffic import at_the_node, plain, rtp_packets, sent_frames, tcp_ar
 SAMPLE_S = 0.5
 # A packet sent just before the cut was still in a queue when the link went: it belongs to that cut.
 IN_FLIGHT_S = 0.25
-MOVE_S = 1.0
+# How long after the first packet on the other path a silence still counts as part of the handover.
+SETTLE_S = 0.1
 
 FTP_CONTROL_PORTS = (21, 2121)
 
@@ -93,7 +94,7 @@ class Handovers:
         self.times = [packet.time for packet in self.received]
         # What was still to come when the sender was stopped is not judged.
         self.end = self.sent[-1].time - 0.5
-        if self.events[-1]["time"] + MOVE_S > self.end:
+        if self.events[-1]["time"] + 4 * SETTLE_S > self.end:
             raise HarnessError("the video ended before the last handover")
         arrived = {packet.sequence for packet in self.received}
         self.lost_packets = [p for p in self.sent if p.sequence not in arrived and p.time < self.end]
@@ -119,11 +120,18 @@ class Handovers:
         index = bisect.bisect_right(self.times, time) - 1
         return self.received[max(0, index)].uplink
 
+    def _first_elsewhere(self, start, end):
+        """When the first packet came over another uplink than before; `end` if none did."""
+        before = self._uplink_at(start)
+        first, last = bisect.bisect_left(self.times, start), bisect.bisect_left(self.times, end)
+        return next((packet.time for packet in self.received[first:last] if packet.uplink != before), end)
+
     def judge(self, index):
         event = self.events[index]
         next_time = self.events[index + 1]["time"] if index + 1 < len(self.events) else self.end
+        moved = self._first_elsewhere(event["time"], next_time)
         return {
-            "gap_ms": 1000 * largest_silence(self.times, event["time"], min(event["time"] + MOVE_S, next_time)),
+            "gap_ms": 1000 * largest_silence(self.times, event["time"], min(moved + SETTLE_S, next_time)),
             "path_rtt_ms": event["path_rtt_ms"],
             "packets_lost": self._during(index, self.lost_packets),
             "video_frames_lost": self._during(index, self.lost_frames),

@@ -19,11 +19,11 @@ def choose_uplinks(network, names):
     """Turns off the uplinks not named and waits until exactly the named ones are in use."""
     for name in UPLINKS:
         if name in names:
-            network.mn.uplink(name, "up")
+            network.mn.command("uplink", name, "up")
     network.mn.wait_bound(*names)
     for name in UPLINKS:
         if name not in names:
-            network.mn.uplink(name, "down")
+            network.mn.command("uplink", name, "down")
 
 
 def start_captures(network, run, snap=0, server=False):

@@ -21,7 +21,7 @@ import tempfile
 
 from .admin import Admin
 from .netns import Topology
-from .process import HarnessError, wait_until
+from .process import HarnessError, run, wait_until
 from .yaml import dump
 
 HOME_AGENT = "192.147.23.11"
@@ -53,7 +53,7 @@ def binary(name):
 def unmet_needs():
     """Why the daemons cannot be run here, in one line; empty if they can."""
     try:
-        for name in ("homeward-control", "homeward-dataplane", "homeward-mn"):
+        for name in ("homeward-control", "homeward-dataplane", "homeward-mn", "homeward"):
             binary(name)
     except HarnessError as error:
         return str(error)
@@ -95,7 +95,7 @@ class MobileNode:
     def start(self, wait=True):
         write_secret(self.config_file, dump(self.config))
         name = "homeward-mn"
-        self.process = self.namespace.start(name, [binary(name), "--config", self.config_file])
+        self.process = self.namespace.start(name, [*self.system.daemon(name), "--config", self.config_file])
         if wait:
             self.process.wait_ready(lambda: self.bound(), "registering every uplink", timeout=20)
         return self
@@ -123,6 +123,10 @@ class MobileNode:
 
     def reload(self):
         return self.admin.post("/v1/reload")
+
+    def command(self, *words, **options):
+        """`homeward ...` on the node."""
+        return run([binary("homeward"), "--socket", self.admin.path, *words], **options)
 
 
 class HomeAgent:
@@ -168,14 +172,14 @@ class HomeAgent:
 
     def start_control(self):
         name = "homeward-control"
-        self.control = self.namespace.start(name, [binary(name), "--config", self.config_file])
+        self.control = self.namespace.start(name, [*self.system.daemon(name), "--config", self.config_file])
         self.control.wait_ready(self.admin.status, "answering on its admin socket")
         # The way to the nodes is the operator's business: an ordinary route of the kernel, on the port's twin.
         self.namespace.ip("route", "replace", "default", "via", CORE)
 
     def start_dataplane(self, wait=True):
         name = "homeward-dataplane"
-        self.dataplane = self.namespace.start(name, [binary(name), "--config", self.config_file])
+        self.dataplane = self.namespace.start(name, [*self.system.daemon(name), "--config", self.config_file])
         if wait:
             self.dataplane.wait_ready(self.connected, "connecting to control", timeout=30)
 
@@ -185,6 +189,10 @@ class HomeAgent:
 
     def reload(self):
         return self.admin.post("/v1/reload")
+
+    def command(self, *words, **options):
+        """`homeward ...` on the home agent."""
+        return run([binary("homeward"), "--socket", self.admin.path, *words], **options)
 
 
 class HomewardSystem(Topology):
@@ -196,6 +204,7 @@ class HomewardSystem(Topology):
     def __init__(self, prefix, nat_cellular=True, same_subnet=False, directory=None, mtu=1500):
         super().__init__(prefix, directory)
         self.net = self
+        self.nice = 0  # of the daemons
         self.nat_cellular, self.same_subnet, self.mtu = nat_cellular, same_subnet, mtu
 
     def __enter__(self):
@@ -276,6 +285,10 @@ class HomewardSystem(Topology):
         namespace.address("eth0", f"{address}/24")
         namespace.route("default", "via", HOME_GATEWAY)
         return namespace
+
+    def daemon(self, name):
+        """The words that start a daemon."""
+        return ["nice", "-n", str(self.nice), binary(name)] if self.nice else [binary(name)]
 
     def start(self):
         """Home agent, then the node, until every uplink is bound."""
