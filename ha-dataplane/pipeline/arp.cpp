@@ -22,7 +22,7 @@ void Pipeline::arp(Packet& packet) {
     request->sender_mac = mac;
     std::swap(request->sender_address, request->target_address);
     counters_.count(Event::arp_replies);
-    packet.mbuf->ol_flags = 0;
+    forget_offloads(*packet.mbuf);
     from_wire ? push_tx(packet.port, packet.mbuf) : push_to_kernel(packet.port, KernelClass::arp, packet.mbuf);
 }
 

@@ -51,7 +51,7 @@ void Pipeline::decap(Packet& packet) {
         return drop(packet, Drop::decap_inner_header);
     }
     rte_pktmbuf_adj(packet.mbuf, static_cast<std::uint16_t>(front));
-    packet.mbuf->ol_flags = 0;
+    forget_offloads(*packet.mbuf);
     packet.framed = false;
     packet.ip = &inner;
     packet.source = Source::tunnel;

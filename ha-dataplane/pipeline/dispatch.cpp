@@ -91,7 +91,7 @@ bool Pipeline::strip_link(Packet& packet) {
         drop(packet, Drop::classify_bad_header);
         return false;
     }
-    packet.mbuf->ol_flags = 0;
+    forget_offloads(*packet.mbuf);
     return true;
 }
 

@@ -128,6 +128,20 @@ TEST(Burst, ReceiveChecksumsTheHardwareChecked) {
     EXPECT_EQ(lab.count(Drop::classify_bad_checksum), 1U);
 }
 
+TEST(Burst, BuffersOfTheDriverGoBackToIt) {
+    Lab lab;
+    lab.lent_buffers = true;
+    lab.run(kHome, Origin::wire, on_home_link(kDown).bytes());
+    lab.run(kAccess, Origin::wire, uplink(Ip{.src = kNode, .dst = kPeer} / Raw{"x"}).bytes());
+    lab.run(kHome, Origin::wire,
+            (Ether{.dst = harness::kBroadcastMac, .src = kPeerMac} /
+             Arp{.sender_mac = kPeerMac, .sender = kPeer, .target = kNode})
+                .bytes());
+    EXPECT_EQ(lab.emitted.size(), 3U);
+    EXPECT_EQ(lab.returned_buffers, 3U);
+    EXPECT_EQ(lab.leaked(), 0U);
+}
+
 TEST(Burst, AWorkerThatEndsFreesWhatWaits) {
     Lab lab;
     lab.run(

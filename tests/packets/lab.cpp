@@ -51,6 +51,19 @@ Bytes bytes_of(rte_mbuf* mbuf) {
     return bytes;
 }
 
+/// Attaches a buffer that is not the pool's, as some drivers do; `returned` counts when it is given back.
+void lend(rte_mbuf* mbuf, unsigned& returned) {
+    constexpr std::uint16_t kSize = 4096;
+    auto* buffer = new std::uint8_t[kSize];
+    std::uint16_t size = kSize;
+    const auto give_back = [](void* address, void* counter) {
+        delete[] static_cast<std::uint8_t*>(address);
+        ++*static_cast<unsigned*>(counter);
+    };
+    auto* info = rte_pktmbuf_ext_shinfo_init_helper(buffer, &size, give_back, &returned);
+    rte_pktmbuf_attach_extbuf(mbuf, buffer, 0, size, info);
+}
+
 }  // namespace
 
 rte_mempool* make_pool(unsigned size) {
@@ -140,8 +153,11 @@ rte_mbuf* Lab::receive(const Bytes& frame) {
     if (mbuf == nullptr) {
         throw std::runtime_error{"the lab has no buffer left"};
     }
+    if (lent_buffers) {
+        lend(mbuf, returned_buffers);
+    }
     mbuf->data_off = static_cast<std::uint16_t>(headroom);
-    mbuf->ol_flags = rx_flags;
+    mbuf->ol_flags |= rx_flags;
     rte_mbuf* last = mbuf;
     for (std::size_t at = 0; at < frame.size();) {
         if (rte_pktmbuf_tailroom(last) == 0) {

@@ -111,6 +111,8 @@ class Lab {
     std::vector<pipeline::Request> requests;
     unsigned headroom = RTE_PKTMBUF_HEADROOM;  ///< of received frames
     std::uint64_t rx_flags = 0;                ///< of received frames
+    bool lent_buffers = false;                 ///< the driver's own, not the pool's
+    unsigned returned_buffers = 0;             ///< of those, given back
 
   private:
     rte_mbuf* receive(const Bytes& frame);

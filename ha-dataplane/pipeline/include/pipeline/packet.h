@@ -46,4 +46,10 @@ struct Packet {
     }
 };
 
+/// What the driver noted on receipt does not hold for what the packet becomes. Where its buffer lies still does:
+/// drivers may lend buffers of their own, and freeing depends on that.
+inline void forget_offloads(rte_mbuf& mbuf) noexcept {
+    mbuf.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+}
+
 }  // namespace homeward::pipeline
