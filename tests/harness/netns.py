@@ -6,11 +6,12 @@
         a.address("eth0", "10.0.0.1/24")
 
 Names are unique on the machine: every namespace is called `hw-<pid of the harness>-<prefix>-<name>`. Inside their
-namespaces the interfaces carry plain names. Leftovers of a harness that was killed are recognised by the dead pid in
-the name and are removed by the next one.
+namespaces the interfaces carry plain names. Leftovers of a harness that was killed are removed by the next one, which
+knows them by a lock that nobody holds any more (a pid says nothing to a harness in another container).
 """
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -23,7 +24,6 @@ import time
 from .capture import Capture
 from .process import HarnessError, Process, run, wait_until
 
-NAME = re.compile(r"^hw-(\d+)-")
 # Topologies that exist now; a failing test names their logs.
 active = []
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -159,6 +159,7 @@ class Topology(contextlib.AbstractContextManager):
         if reason:
             raise HarnessError(reason)
         remove_leftovers()
+        _hold_lock()
         self._handlers = catch_interrupts()
         if self.directory is None:
             self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"homeward-{os.getpid()}-{self.prefix}-"))
@@ -178,6 +179,8 @@ class Topology(contextlib.AbstractContextManager):
             self._end()
         finally:
             active.remove(self)
+            if not active:
+                _release_lock()
             if not failed and not self.keep:
                 shutil.rmtree(self.directory, ignore_errors=True)
             for number, handler in self._handlers.items():
@@ -257,11 +260,47 @@ def remove_namespace(full_name):
     run(["ip", "netns", "delete", full_name], check=False)
 
 
+def _lock_path(pid):
+    return pathlib.Path(f"/run/hw-{pid}.lock")
+
+
+_lock = None
+
+
+def _hold_lock():
+    """One per process, held while it has topologies."""
+    global _lock
+    path = _lock_path(os.getpid())
+    while _lock is None:
+        lock = open(path, "w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Between the two, a cleaning harness may have taken the file for a leftover.
+        if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+            _lock = lock
+
+
+def _release_lock():
+    global _lock
+    _lock_path(os.getpid()).unlink(missing_ok=True)
+    _lock.close()
+    _lock = None
+
+
 def remove_leftovers():
     """Removes the namespaces of harnesses that are no longer alive, and their directories."""
+    for path in pathlib.Path("/run").glob("hw-*.lock"):
+        with contextlib.suppress(FileNotFoundError), open(path) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            _remove_all_of(path.stem.removeprefix("hw-"))
+            path.unlink(missing_ok=True)
+
+
+def _remove_all_of(pid):
     for line in run(["ip", "netns", "list"], check=False).stdout.splitlines():
-        match = NAME.match(line)
-        if match and not pathlib.Path(f"/proc/{match[1]}").exists():
+        if line.startswith(f"hw-{pid}-"):
             remove_namespace(line.split()[0])
-            for directory in pathlib.Path(tempfile.gettempdir()).glob(f"homeward-{match[1]}-*"):
-                shutil.rmtree(directory, ignore_errors=True)
+    for directory in pathlib.Path(tempfile.gettempdir()).glob(f"homeward-{pid}-*"):
+        shutil.rmtree(directory, ignore_errors=True)
