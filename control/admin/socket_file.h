@@ -19,6 +19,8 @@ class SocketFile {
     SocketFile(SocketFile&& other) noexcept;
     SocketFile& operator=(SocketFile&& other) noexcept;
     ~SocketFile();
+    SocketFile(const SocketFile&) = delete;
+    SocketFile& operator=(const SocketFile&) = delete;
 
     /// Hands the descriptor to its user, who closes it; the file stays this object's.
     int release();
