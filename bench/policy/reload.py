@@ -3,8 +3,8 @@
 
     reload.py [--build DIRECTORY] [--rules N] [--runs N]
 
-    mn ──wlan0 (14.67 Mbit/s)── ap ── core ── ha ── lan ── ftp     numbered UDP both ways, while the policy changes
-     └─rmnet0 (3.61 Mbit/s)── cell (NAT) ──┘
+    mn ──wlan0 (14.67 Mbit/s)── ap ── core ──── ha ── lan ── ftp   numbered UDP both ways, while the policy changes
+     └─rmnet0 (3.61 Mbit/s)── cell (NAT) ──┘ └─ 25 ms each way
 
 Writes policy_reload.json beside the other results in BUILD/bench. Exit 1: a floor does not hold. Needs root.
 """
@@ -26,9 +26,10 @@ from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem, build_dir
 from harness.process import wait_until
 
 WLAN_BPS, CELLULAR_BPS = 14.67e6, 3.61e6
+DELAY_MS = 25  # one way, as LTE has it; without it a round trip would be a fraction of a millisecond
 FLOW_RATE = 200  # datagrams per second each way
 NODE_LIMIT_S = 1.0
-EXCHANGES_LIMIT = 2  # of one rule's change: round trips
+ROUND_TRIPS_LIMIT = 2  # of one rule's change
 
 
 def write_rules(node, count, changed):
@@ -68,7 +69,7 @@ def measure(net):
 
 
 def run(rules):
-    with HomewardSystem("reload") as net:
+    with HomewardSystem("reload", delay_ms=DELAY_MS) as net:
         for router, device, rate in ((net.ap, "wlan", WLAN_BPS), (net.cell, "radio", CELLULAR_BPS)):
             router.shape(device, rate)
             net.mn_ns.shape("wlan0" if device == "wlan" else "rmnet0", rate)
@@ -118,7 +119,8 @@ def main():
     broken = [text for text, good in (
         (f"in force at the node within {NODE_LIMIT_S} s", median["node_s"] <= NODE_LIMIT_S),
         ("in force at the home agent within size / (rate / 2) + 3 RTT", median["home_agent_s"] <= median["home_agent_limit_s"]),
-        (f"one rule's change within {EXCHANGES_LIMIT} exchanges", median["one_rule_requests"] <= EXCHANGES_LIMIT),
+        (f"one rule's change at the home agent within {ROUND_TRIPS_LIMIT} round trips",
+         median["one_rule_home_agent_s"] <= ROUND_TRIPS_LIMIT * median["round_trip_s"]),
         ("no packet lost", max(result["packets_lost"] for result in results) == 0)) if not good]
     for text in broken:
         print(f"does not hold: {text}")

@@ -199,13 +199,14 @@ class HomewardSystem(Topology):
     """The network above with the daemons in it; `start` starts them.
 
     nat_cellular: the cellular network masquerades. same_subnet: both uplinks have addresses of one private subnet
-    behind gateways of the same address, as two home routers may give; implies NAT on both."""
+    behind gateways of the same address, as two home routers may give; implies NAT on both. delay_ms: how far the home
+    agent is from the core, one way."""
 
-    def __init__(self, prefix, nat_cellular=True, same_subnet=False, directory=None, mtu=1500):
+    def __init__(self, prefix, nat_cellular=True, same_subnet=False, directory=None, mtu=1500, delay_ms=0):
         super().__init__(prefix, directory)
         self.net = self
         self.nice = 0  # of the daemons
-        self.nat_cellular, self.same_subnet, self.mtu = nat_cellular, same_subnet, mtu
+        self.nat_cellular, self.same_subnet, self.mtu, self.delay_ms = nat_cellular, same_subnet, mtu, delay_ms
 
     def __enter__(self):
         super().__enter__()
@@ -233,7 +234,10 @@ class HomewardSystem(Topology):
         self.lan_ports = 0
         self._access(self.ap, "198.51.100", self.same_subnet)
         self._access(self.cell, "203.0.113", self.nat_cellular or self.same_subnet)
-        self.veth(self.core, "ha", self.ha_ns, "eth0")
+        if self.delay_ms:
+            self.long_cable(self.core, "ha", self.ha_ns, "eth0", self.delay_ms)
+        else:
+            self.veth(self.core, "ha", self.ha_ns, "eth0")
         self.core.address("ha", f"{CORE}/24")
         self.core.offloads_off("ha")
         self.lan.ip("link", "add", "br0", "type", "bridge", "forward_delay", "0")

@@ -27,6 +27,7 @@ from .process import HarnessError, Process, run, wait_until
 # Topologies that exist now; a failing test names their logs.
 active = []
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DELAY_LINE = pathlib.Path(__file__).with_name("delay_line.py")
 OFFLOADS = ["tx", "rx", "sg", "tso", "gso", "gro"]
 
 
@@ -70,10 +71,10 @@ class Namespace:
         self.ip("route", "add", *words)
 
     def link_up(self, device):
-        self.ip("link", "set", device, "up")
+        self.ip("link", "set", "dev", device, "up")
 
     def link_down(self, device):
-        self.ip("link", "set", device, "down")
+        self.ip("link", "set", "dev", device, "down")
 
     def sysctl(self, **values):
         """`net__ipv4__ip_forward=1`: two underscores stand for a dot."""
@@ -217,10 +218,21 @@ class Topology(contextlib.AbstractContextManager):
 
     def veth(self, first, first_device, second, second_device, mtu=1500):
         """A cable between two namespaces, both ends up."""
-        run(["ip", "link", "add", first_device, "mtu", mtu, "netns", first.full_name, "type", "veth",
+        run(["ip", "link", "add", "name", first_device, "mtu", mtu, "netns", first.full_name, "type", "veth",
              "peer", "name", second_device, "mtu", mtu, "netns", second.full_name])
         first.link_up(first_device)
         second.link_up(second_device)
+
+    def long_cable(self, first, first_device, second, second_device, delay_ms):
+        """A cable that takes `delay_ms` each way. The kernel's own delay (netem) is a module that not every machine
+        has, so a process in a namespace between the two carries the frames."""
+        between = self.namespace(f"{first.name}-{second.name}")
+        self.veth(first, first_device, between, first.name)
+        self.veth(between, second.name, second, second_device)
+        for end in (first.name, second.name):
+            between.offloads_off(end)
+        line = between.start("delay", ["/usr/bin/python3", "-B", DELAY_LINE, first.name, second.name, delay_ms])
+        line.wait_for_output("ready")
 
     def bridge(self, namespace, device, ports):
         """A switch inside a namespace."""
