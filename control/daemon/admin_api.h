@@ -12,6 +12,8 @@ class AdminApi {
   public:
     explicit AdminApi(Service& service);
     ~AdminApi();
+    AdminApi(const AdminApi&) = delete;
+    AdminApi& operator=(const AdminApi&) = delete;
 
     /// Before the server starts. The routes refer to this.
     void add_routes(admin::Server& server);

@@ -29,6 +29,8 @@ class Netlink {
   public:
     static Result<Netlink> open();
     ~Netlink();
+    Netlink(const Netlink&) = delete;
+    Netlink& operator=(const Netlink&) = delete;
     Netlink(Netlink&& other) noexcept;
     Netlink& operator=(Netlink&&) = delete;
 

@@ -80,11 +80,13 @@ void Publication::hold(wire::Ipv4Address home_address, std::uint32_t policy) {
 
 void Publication::install(const registration::Install& install, Done done) {
     Asked asked{install.home_address, acquire(install.next, install.policy), 0};
-    asked.publisher_ticket = install.next.bindings.empty()
-                                 ? publisher_->remove(install.home_address.host(), std::move(done))
-                                 : publisher_->put(record_of(install.home_address, install.next, asked.policy,
-                                                             names_binding_ids(install.policy)),
-                                                   std::move(done));
+    if (install.next.bindings.empty()) {
+        asked.publisher_ticket = publisher_->remove(install.home_address.host(), std::move(done));
+    } else {
+        asked.publisher_ticket = publisher_->put(
+            record_of(install.home_address, install.next, asked.policy, names_binding_ids(install.policy)),
+            std::move(done));
+    }
     asked_.emplace(install.ticket, asked);
 }
 

@@ -38,6 +38,8 @@ class Service {
     Service(asio::io_context& loop, std::filesystem::path file, const config::HomeAgent& config, Netlink netlink,
             store::Store store);
     ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
 
     /// Restores what the store holds and opens the data plane's socket. Registration begins when our address exists.
     Status start();

@@ -24,7 +24,7 @@ Identification timestamp(UnixTime time, std::uint16_t noise) noexcept {
 std::chrono::nanoseconds difference(Identification a, Identification b) noexcept {
     const auto ticks = static_cast<std::int64_t>(a.value - b.value);  // of 2^-32 s
     const std::int64_t seconds = ticks >> 32;
-    const std::int64_t fraction = static_cast<std::int64_t>(static_cast<std::uint32_t>(ticks));
+    const std::int64_t fraction{static_cast<std::uint32_t>(ticks)};
     return std::chrono::nanoseconds{seconds * kNanoseconds + (fraction * kNanoseconds >> 32)};
 }
 

@@ -142,9 +142,11 @@ void Publisher::State::lose(const std::string& why) {
     const std::shared_ptr<Connection> lost = std::move(connection);
     connection.reset();
     lost->stream.close();
-    for (auto packet = lost->in_flight.rbegin(); packet != lost->in_flight.rend(); ++packet) {
-        queue.insert(queue.begin(), packet->changes.begin(), packet->changes.end());
+    std::vector<Change> again;
+    for (const InFlight& packet : lost->in_flight) {
+        again.insert(again.end(), packet.changes.begin(), packet.changes.end());
     }
+    queue.insert(queue.begin(), again.begin(), again.end());
     std::erase_if(queue, [this](const Change& change) { return !waiting.contains(change.ticket); });
     answer_counters({});
     events.lost(why);
@@ -161,7 +163,7 @@ void Publisher::State::counters(const ipc::Header& header, wire::ByteView record
     }
 }
 
-void Publisher::State::answer_counters(CounterList list) {
+void Publisher::State::answer_counters(const CounterList& list) {
     counters_timer.cancel();
     counter_parts.clear();
     for (const auto& waiter : std::exchange(counter_waiters, {})) {

@@ -67,7 +67,7 @@ struct Publisher::State {
     void acknowledged(Connection& from, std::uint64_t sequence);
     void refused(Connection& from, const ipc::Header& header, wire::ByteView records);
     void counters(const ipc::Header& header, wire::ByteView records);
-    void answer_counters(CounterList list);
+    void answer_counters(const CounterList& list);
     void lose(const std::string& why);
 
     // outbox.cpp: what it is told

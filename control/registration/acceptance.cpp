@@ -104,7 +104,7 @@ std::variant<PolicyRef, ReplyCode> HomeAgent::next_table(const Node& node, const
         if (const auto* code = std::get_if<ReplyCode>(&made)) {
             return *code;
         }
-        const policy::Policy& table = std::get<policy::Policy>(made);
+        const auto& table = std::get<policy::Policy>(made);
         if (!policy::Table::compile(table)) {
             return ReplyCode::insufficient_resources;
         }

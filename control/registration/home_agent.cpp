@@ -66,7 +66,7 @@ void HomeAgent::process(const Datagram& datagram, Now now, Actions& actions) {
     if (const auto* reason = std::get_if<mip::Unframed>(&framed)) {
         return counters_.count(*reason);
     }
-    const mip::RequestFrame& frame = std::get<mip::RequestFrame>(framed);
+    const auto& frame = std::get<mip::RequestFrame>(framed);
     Node* const node = find_node(frame.nai, frame.header.home_address);
     if (node == nullptr) {
         return counters_.count(Silent::unknown_node);

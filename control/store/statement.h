@@ -16,9 +16,10 @@ class Statement {
     Statement() = default;
     Statement(sqlite3* database, const char* text) { sqlite3_prepare_v2(database, text, -1, &handle_, nullptr); }
     ~Statement() { sqlite3_finalize(handle_); }
-    Statement(Statement&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    Statement(Statement&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)), bound_(other.bound_) {}
     Statement& operator=(Statement&& other) noexcept {
         std::swap(handle_, other.handle_);
+        std::swap(bound_, other.bound_);
         return *this;
     }
 

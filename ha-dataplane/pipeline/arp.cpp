@@ -2,7 +2,6 @@
 
 namespace homeward::pipeline {
 
-using stats::Drop;
 using stats::Event;
 
 /// Proxy ARP for bound home addresses (RFC 5944 §4.6), on the link of their home network only; the kernel, which

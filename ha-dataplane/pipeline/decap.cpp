@@ -141,9 +141,8 @@ bool Pipeline::inner_acceptable(Packet& packet, std::uint8_t outer_ecn) {
         reason = Drop::decap_nested;
     } else if (!inner.to().is_unicast() || inner.destination == inner.source) {
         reason = Drop::decap_bad_destination;
-    } else if (is_registration(packet) && routes_.lookup(inner.to()).kind() == tables::RouteKind::local) {
-        reason = Drop::decap_registration_inside;
-    } else if (is_registration(packet) && inner.destination.host() == shared_->settings.home_agent) {
+    } else if (is_registration(packet) && (inner.destination.host() == shared_->settings.home_agent ||
+                                           routes_.lookup(inner.to()).kind() == tables::RouteKind::local)) {
         reason = Drop::decap_registration_inside;
     }
     if (reason) {

@@ -46,12 +46,12 @@ void Routes::fill(const wire::Ipv4Prefix& prefix, Route route, bool removing) {
 }
 
 /// `cell` stands for the 2^shift addresses from `base` on. Writes the answer where the prefix covers all of them, and
-/// otherwise goes down a level.
+/// otherwise goes down a level; a cell of one address is always covered and always a route.
 void Routes::fill_cell(Cell* cell, std::uint32_t base, unsigned shift, const wire::Ipv4Prefix& prefix, Route route,
                        bool removing) {
     const std::uint64_t held = cell->load(std::memory_order_relaxed);
     const bool covers_whole_cell = prefix.length <= 32 - shift;
-    if (is_route(held) && covers_whole_cell) {
+    if (shift == 0 || (is_route(held) && covers_whole_cell)) {
         const unsigned length = Route::from_bits(held).length();
         if (removing ? length == prefix.length : length <= prefix.length) {
             cell->store(route.bits(), std::memory_order_release);

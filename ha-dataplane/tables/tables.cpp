@@ -157,7 +157,7 @@ void Tables::unreference(Policy* policy) {
 }
 
 void Tables::point_to(Binding& binding, Policy* policy) {
-    Policy* old = const_cast<Policy*>(binding.policy.load(std::memory_order_relaxed));
+    auto* old = const_cast<Policy*>(binding.policy.load(std::memory_order_relaxed));
     if (old == policy) {
         return;
     }

@@ -60,11 +60,11 @@ void Client::Implementation::publish(Binding& binding) {
     }
     binding.published_state = binding.state;
     binding.published_draining = binding.draining;
-    actions.push_back(BindingChanged{status(binding)});
+    actions.emplace_back(BindingChanged{status(binding)});
 }
 
 void Client::Implementation::event(Event::Kind kind, Label label, std::string text) {
-    actions.push_back(Event{kind, label, std::move(text)});
+    actions.emplace_back(Event{kind, label, std::move(text)});
 }
 
 double Client::Implementation::uniform() {

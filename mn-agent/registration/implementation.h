@@ -71,6 +71,8 @@ struct Client::Implementation {
     void send_removals(Now now, bool regardless_of_gate);
 
     // replies.cpp, private parts
+    void everything_removed(Now now);
+    void binding_answered(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void registered(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void denied(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void extend(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply);

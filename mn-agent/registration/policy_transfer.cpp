@@ -134,7 +134,7 @@ void Client::Implementation::take_sync(const mip::RegistrationReply& reply, Now 
         }
         published_peer = sync.peer();
         published_synchronised = sync.synchronised();
-        actions.push_back(PolicyOfHomeAgent{sync.peer().value_or(policy::Generation{}), sync.synchronised()});
+        actions.emplace_back(PolicyOfHomeAgent{sync.peer().value_or(policy::Generation{}), sync.synchronised()});
     }
 }
 
@@ -165,7 +165,7 @@ void Client::Implementation::policy_changed(std::shared_ptr<const policy::Policy
     sync.set(policy, generation);
     if (published_synchronised) {
         published_synchronised = false;
-        actions.push_back(PolicyOfHomeAgent{sync.peer().value_or(policy::Generation{}), false});
+        actions.emplace_back(PolicyOfHomeAgent{sync.peer().value_or(policy::Generation{}), false});
     }
     if (const auto via = survivor(0); via && needs_flow_bindings(live_with(*via))) {
         find(*via)->register_at = now.monotonic;

@@ -55,14 +55,7 @@ void Client::Implementation::datagram(Label label, wire::ByteView payload, wire:
         return;
     }
     if (ends_everything) {
-        remove_all.reset();
-        done = true;
-        for (auto& [each, binding] : bindings) {
-            if (binding.held) {
-                removed(binding, now);
-            }
-        }
-        return;
+        return everything_removed(now);
     }
     const Pending pending = piece != pieces.end() ? *piece : *owner->second.pending;
     Binding& via = *find(pending.via);
@@ -74,21 +67,34 @@ void Client::Implementation::datagram(Label label, wire::ByteView payload, wire:
         send_due(now);
         return;
     }
-    Binding& binding = owner->second;
-    binding.pending.reset();
-    if (mip::accepted(reply->header.code)) {
-        ++counters.replies_accepted;
-        if (pending.purpose == Pending::Purpose::removal) {
-            take_sync(*reply, now);
-            removed(binding, now);
-        } else {
-            registered(binding, pending, *reply, now);
-        }
-    } else {
-        ++counters.replies_denied;
-        denied(binding, pending, *reply, now);
-    }
+    owner->second.pending.reset();
+    binding_answered(owner->second, pending, *reply, now);
     send_due(now);
+}
+
+void Client::Implementation::everything_removed(Now now) {
+    remove_all.reset();
+    done = true;
+    for (auto& [label, binding] : bindings) {
+        if (binding.held) {
+            removed(binding, now);
+        }
+    }
+}
+
+void Client::Implementation::binding_answered(Binding& binding, const Pending& pending,
+                                              const mip::RegistrationReply& reply, Now now) {
+    if (!mip::accepted(reply.header.code)) {
+        ++counters.replies_denied;
+        return denied(binding, pending, reply, now);
+    }
+    ++counters.replies_accepted;
+    if (pending.purpose == Pending::Purpose::removal) {
+        take_sync(reply, now);
+        removed(binding, now);
+    } else {
+        registered(binding, pending, reply, now);
+    }
 }
 
 bool Client::Implementation::learn_home_address(wire::Ipv4Address address) {
@@ -99,7 +105,7 @@ bool Client::Implementation::learn_home_address(wire::Ipv4Address address) {
         return false;
     }
     home_address = address;
-    actions.push_back(HomeAddressAssigned{address});
+    actions.emplace_back(HomeAddressAssigned{address});
     return true;
 }
 

@@ -38,6 +38,8 @@ using namespace homeward;
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::minutes kPatience{2};
+
 constexpr auto kRetransmit = 1s;
 constexpr int kAttempts = 10;
 
@@ -167,7 +169,7 @@ class Load {
         sender.set(table, {1, policy::digest(policy::encode(*table))});
         const Clock::time_point begin = Clock::now();
         send(nodes_[0], options_.lifetime, sender.request(1200, now()));
-        while (!sender.synchronised() && !sender.refused() && Clock::now() - begin < 120s) {
+        while (!sender.synchronised() && !sender.refused() && Clock::now() - begin < kPatience) {
             while (sender.due(now())) {
                 send(nodes_[0], options_.lifetime, sender.request(1200, now()));
             }

@@ -27,6 +27,7 @@ from .process import HarnessError, Process, run, wait_until
 # Topologies that exist now; a failing test names their logs.
 active = []
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+FILE_SERVER = pathlib.Path(__file__).with_name("file_server.py")
 DELAY_LINE = pathlib.Path(__file__).with_name("delay_line.py")
 OFFLOADS = ["tx", "rx", "sg", "tso", "gso", "gro"]
 
@@ -122,6 +123,12 @@ class Namespace:
         capture = Capture(self, device, name or f"{self.name}-{device}", expression, snap)
         self.topology.captures.append(capture)
         return capture
+
+    def serve_files(self, directory, port, address="0.0.0.0"):
+        """Gives out the files of a directory by HTTP; returns when it listens."""
+        server = self.start(f"http-{address}-{port}", ["/usr/bin/python3", "-B", FILE_SERVER, address, port, directory])
+        server.wait_for_output("ready")
+        return server
 
     def counters(self, device):
         """(rx_bytes, tx_bytes) of a device."""

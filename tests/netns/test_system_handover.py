@@ -129,8 +129,7 @@ def test_a_renewed_lease_disturbs_nobody(system, flows):
 def test_a_tcp_session_survives_cuts_and_drains(system):
     content = bytes(range(256)) * 4000
     (system.directory / "content").write_bytes(content)
-    system.ftp.start("http", ["/usr/bin/python3", "-m", "http.server", "8003", "--directory", system.directory])
-    wait_until(lambda: ":8003 " in system.ftp.run("ss", "-Hltn").stdout, "the web server")
+    system.ftp.serve_files(system.directory, 8003)
     target = system.directory / "content.received"
     curl = system.mn_ns.start("curl", ["curl", "-sS", "--limit-rate", "200k", "--max-time", "100", "-o", target,
                                        f"http://{FTP_SERVER}:8003/content"])

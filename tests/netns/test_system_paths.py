@@ -100,9 +100,7 @@ def test_two_nodes_reach_each_other_through_the_home_agent(system, first, second
 
 @pytest.mark.parametrize("address", [HOME_AGENT, HOME_GATEWAY])
 def test_the_home_agents_own_services_are_reached_through_the_tunnel(system, address):
-    server = system.ha_ns.start(f"http-{address}", ["/usr/bin/python3", "-m", "http.server", "8000", "--bind", address,
-                                                    "--directory", system.ha.directory])
-    server.wait_ready(lambda: f"{address}:8000" in system.ha_ns.run("ss", "-Hltn").stdout, "listening")
+    server = system.ha_ns.serve_files(system.ha.directory, 8000, address)
     with Watch(system.mn) as watch:
         page = system.mn_ns.run("curl", "-s", "--max-time", "10", f"http://{address}:8000/")
     server.stop()
@@ -141,8 +139,7 @@ def mss_options(packets, down):
 
 
 def test_tcp_segments_fit_the_tunnel_in_both_directions(system):
-    system.ftp.start("http", ["/usr/bin/python3", "-m", "http.server", "8001", "--directory", system.directory])
-    wait_until(lambda: ":8001 " in system.ftp.run("ss", "-Hltn").stdout, "the web server")
+    system.ftp.serve_files(system.directory, 8001)
     with Watch(system.mn) as watch:
         system.mn_ns.run("curl", "-s", "--max-time", "10", "-o", "/dev/null", f"http://{FTP_SERVER}:8001/")
     up, down = mss_options(watch.packets, down=False), mss_options(watch.packets, down=True)
@@ -154,8 +151,7 @@ def test_tcp_carries_bulk_through_the_tunnel(system, tmp_path):
     source = system.directory / "bulk"
     source.write_bytes(bytes(range(256)) * 80_000)
     for server, address in ((system.ftp, FTP_SERVER), (system.video, VIDEO_SERVER)):
-        server.start("bulk", ["/usr/bin/python3", "-m", "http.server", "8002", "--directory", system.directory])
-        wait_until(lambda: ":8002 " in server.run("ss", "-Hltn").stdout, "the web server")
+        server.serve_files(system.directory, 8002)
         target = tmp_path / address
         system.mn_ns.run("curl", "-s", "--max-time", "60", "-o", target, f"http://{address}:8002/bulk", timeout=70)
         assert target.read_bytes() == source.read_bytes()

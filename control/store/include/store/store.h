@@ -52,6 +52,8 @@ class Store {
     /// Creates file and directory when they are missing. The error is one line that names the file and what to do.
     static Result<Store> open(const std::filesystem::path& file);
     ~Store();
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
     Store(Store&&) noexcept;
     Store& operator=(Store&&) noexcept;
 

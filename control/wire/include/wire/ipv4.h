@@ -31,6 +31,7 @@ class Ipv4Address {
     }
     std::string to_string() const;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated comparison with 0 for a pointer's
     friend constexpr auto operator<=>(Ipv4Address, Ipv4Address) noexcept = default;
 
   private:
