@@ -1,0 +1,98 @@
+#pragma once
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "frames.h"
+#include "histogram.h"
+
+namespace bench {
+
+/// Two in-process Ethernet devices, the access and the home port, that a worker polls like any other.
+///
+/// They are net_null ports whose receive and transmit entry points are replaced. Receiving does what a driver does:
+/// it takes buffers from a list, sets their descriptor fields (data offset, reference count, segments, port, lengths,
+/// offload flags) and hands them over. Their bytes were written beforehand, as a NIC's DMA would have; transmitting
+/// puts the buffers onto a list, as a driver's fast free does. Nothing is copied and no packet is looked at.
+///
+/// A *round* is one pass over all buffers. Between rounds, off the clock, every buffer gets a new frame for a new
+/// random node. The buffers of a round together exceed the second-level cache, so that frames come from the third
+/// level, where a NIC's DDIO leaves them.
+///
+/// The scheduler's theft shows as a long time between two polls. Such a round is set aside and counted.
+class Generator {
+  public:
+    struct Load {
+        Direction direction = Direction::uplink;
+        double packets_per_s = 0;     ///< 0: as many as the worker takes; else paced by the TSC, an open loop
+        std::uint32_t ring = 1024;    ///< paced: descriptors per port; what finds none free is lost
+        bool offloads = true;         ///< the device checks and computes IPv4 and UDP checksums
+    };
+    struct Result {
+        std::uint64_t packets = 0, cycles = 0;  ///< of rounds that count
+        std::uint64_t lost = 0;                 ///< paced: found no descriptor
+        unsigned rounds = 0, set_aside = 0;
+        Histogram latency;  ///< paced: from arrival to transmission, TSC cycles
+
+        double cycles_per_packet() const { return static_cast<double>(cycles) / static_cast<double>(packets); }
+    };
+
+    /// The ports exist and are started; `buffers` per port and round.
+    Generator(rte_mempool* pool, unsigned buffers);
+    ~Generator();
+    Generator(const Generator&) = delete;
+    Generator& operator=(const Generator&) = delete;
+
+    /// Plays `rounds` rounds to whoever polls; `finished` is called from a receive call once they are over, and
+    /// nothing comes any more. Afterwards `result()` holds.
+    void arm(const Load& load, Frames& frames, unsigned rounds, std::function<void()> finished);
+    const Result& result() const noexcept { return result_; }
+    /// Buffers that did not come back: the worker dropped their packets. They are taken from the pool again.
+    std::uint64_t dropped() const noexcept { return dropped_; }
+
+  private:
+    struct Side {
+        Generator* owner = nullptr;
+        std::uint16_t port = 0;
+        void* queue = nullptr;  ///< what the entry points are given
+        std::vector<rte_mbuf*> buffers;
+        std::vector<std::uint16_t> lengths;
+        unsigned next = 0;       ///< handed out of this round
+        unsigned returned = 0;   ///< came back of the other port's packets, at the front of `back`
+        std::vector<rte_mbuf*> back;
+        std::uint64_t arrived = 0;
+    };
+
+    static std::uint16_t receive(void* queue, rte_mbuf** packets, std::uint16_t room);
+    static std::uint16_t transmit(void* queue, rte_mbuf** packets, std::uint16_t count);
+    std::uint16_t give(Side& side, rte_mbuf** packets, std::uint16_t room);
+    unsigned due(Side& side, std::uint64_t now);
+    bool active(const Side& side) const noexcept;
+    bool round_over() const noexcept;
+    void end_round(std::uint64_t now);
+    void write_frames();
+    void collect();
+    void begin_round();
+
+    std::array<Side, 2> sides_;
+    rte_mempool* pool_;
+    unsigned per_side_;
+    Load load_;
+    Frames* frames_ = nullptr;
+    std::function<void()> finished_;
+    unsigned rounds_left_ = 0;
+    bool armed_ = false;
+    bool disturbed_ = false;
+    double cycles_per_arrival_ = 0;
+    std::uint64_t began_ = 0, last_poll_ = 0, lost_ = 0, dropped_ = 0;
+    Histogram round_latency_;
+    Result result_;
+};
+
+}  // namespace bench
