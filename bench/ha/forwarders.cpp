@@ -38,7 +38,8 @@ L3Forward::L3Forward() {
     config.max_rules = 16;
     config.number_tbl8s = 8;
     lpm_ = rte_lpm_create("l3fwd", 0, &config);
-    if (lpm_ == nullptr || rte_lpm_add(lpm_, 0x80000000, 3, kHome) != 0 || rte_lpm_add(lpm_, 0xc0a80001, 32, kHome) != 0) {
+    if (lpm_ == nullptr || rte_lpm_add(lpm_, 0x80000000, 3, kHome) != 0 ||
+        rte_lpm_add(lpm_, 0xc0a80001, 32, kHome) != 0) {
         throw std::runtime_error{"cannot make l3fwd's routes"};
     }
     for (std::uint32_t number = 0; number < Population::kNetworks; ++number) {

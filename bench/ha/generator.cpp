@@ -48,8 +48,7 @@ Generator::~Generator() {
 }
 
 bool Generator::active(const Side& side) const noexcept {
-    return load_.direction == Direction::both ||
-           (side.port == kAccess) == (load_.direction == Direction::uplink);
+    return load_.direction == Direction::both || (side.port == kAccess) == (load_.direction == Direction::uplink);
 }
 
 void Generator::arm(const Load& load, Frames& frames, unsigned rounds, std::function<void()> finished) {

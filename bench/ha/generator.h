@@ -30,9 +30,9 @@ class Generator {
   public:
     struct Load {
         Direction direction = Direction::uplink;
-        double packets_per_s = 0;     ///< 0: as many as the worker takes; else paced by the TSC, an open loop
-        std::uint32_t ring = 1024;    ///< paced: descriptors per port; what finds none free is lost
-        bool offloads = true;         ///< the device checks and computes IPv4 and UDP checksums
+        double packets_per_s = 0;   ///< 0: as many as the worker takes; else paced by the TSC, an open loop
+        std::uint32_t ring = 1024;  ///< paced: descriptors per port; what finds none free is lost
+        bool offloads = true;       ///< the device checks and computes IPv4 and UDP checksums
     };
     struct Result {
         std::uint64_t packets = 0, cycles = 0;  ///< of rounds that count
@@ -63,8 +63,8 @@ class Generator {
         void* queue = nullptr;  ///< what the entry points are given
         std::vector<rte_mbuf*> buffers;
         std::vector<std::uint16_t> lengths;
-        unsigned next = 0;       ///< handed out of this round
-        unsigned returned = 0;   ///< came back of the other port's packets, at the front of `back`
+        unsigned next = 0;      ///< handed out of this round
+        unsigned returned = 0;  ///< came back of the other port's packets, at the front of `back`
         std::vector<rte_mbuf*> back;
         std::uint64_t arrived = 0;
     };

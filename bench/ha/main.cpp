@@ -69,7 +69,8 @@ class Bench {
     explicit Bench(const Options& options) : options_(options), pool_(make_pool(options.buffers)) {
         std::vector<exception::Twin> twins;
         for (const std::uint16_t id : {kAccess, kHome}) {
-            ports_.push_back(or_throw(ports::Port::attach({id == kAccess ? "access" : "home", fmt::format("net_null{}", id)})));
+            ports_.push_back(
+                or_throw(ports::Port::attach({id == kAccess ? "access" : "home", fmt::format("net_null{}", id)})));
             if (const Status started = ports_.back().start(1, pool_); !started) {
                 throw std::runtime_error{started.error().text};
             }
@@ -146,9 +147,9 @@ void Bench::throughput(const std::string& direction, const std::string& mix) {
                                                : Direction::both;
     load.offloads = !options_.software_checksums;
     frames_ = std::make_unique<Frames>(*population_, mix == "imix" ? Mix::imix : Mix::small, 1);
-    scenario_ = fmt::format(R"("nodes":{},"rules":{},"direction":"{}","packets":"{}","checksums":"{}")",
-                            population_->nodes(), population_->rules(), direction, mix,
-                            load.offloads ? "device" : "software");
+    scenario_ =
+        fmt::format(R"("nodes":{},"rules":{},"direction":"{}","packets":"{}","checksums":"{}")", population_->nodes(),
+                    population_->rules(), direction, mix, load.offloads ? "device" : "software");
     std::vector<double> ours;
     for (unsigned run = 0; run <= options_.runs; ++run) {  // the first one warms up
         for (const std::string& name : options_.contestants) {
@@ -156,9 +157,9 @@ void Bench::throughput(const std::string& direction, const std::string& mix) {
             if (run == 0 || result.rounds == 0) {
                 continue;
             }
-            print("throughput", fmt::format(R"("contestant":"{}","cycles":{:.2f},"rounds":{},"set_aside":{},"hz":{})", name,
-                                            result.cycles_per_packet(), result.rounds, result.set_aside,
-                                            rte_get_tsc_hz()));
+            print("throughput",
+                  fmt::format(R"("contestant":"{}","cycles":{:.2f},"rounds":{},"set_aside":{},"hz":{})", name,
+                              result.cycles_per_packet(), result.rounds, result.set_aside, rte_get_tsc_hz()));
             if (name == "homeward") {
                 ours.push_back(result.cycles_per_packet());
             }

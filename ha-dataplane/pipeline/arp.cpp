@@ -37,7 +37,7 @@ bool Pipeline::proxied(const ArpPacket& request, std::uint16_t port) const {
     if (network == nullptr || network->port != port) {
         return false;
     }
-    const tables::Binding* binding = tables::Shared::slot(*network, target);
+    const tables::Binding* binding = directory_.slot(target);
     return binding != nullptr && binding->bound();
 }
 

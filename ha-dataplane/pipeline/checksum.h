@@ -3,6 +3,7 @@
 #include <rte_ip.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "pipeline/headers.h"
 
@@ -11,6 +12,44 @@ namespace homeward::pipeline {
 /// Internet checksum of `size` contiguous bytes, ready to be stored. 0 when the bytes include a right checksum.
 inline be16 checksum_of(const void* bytes, std::size_t size) noexcept {
     return be16::from_raw(static_cast<std::uint16_t>(~rte_raw_cksum(bytes, size)));
+}
+
+/// One's complement sum of a header without options, not folded: five words of 32 bits.
+inline std::uint64_t plain_sum(const Ipv4Header& ip) noexcept {
+    std::uint32_t words[5];
+    std::memcpy(words, &ip, sizeof words);
+    return std::uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4];
+}
+
+inline std::uint16_t fold(std::uint64_t sum) noexcept {
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16));
+}
+
+/// Whether the checksum in a header without options is right.
+inline bool plain_header_holds(const Ipv4Header& ip) noexcept {
+    return fold(plain_sum(ip)) == 0xffff;
+}
+
+/// The checksum of a header without options whose field is zero.
+inline be16 plain_checksum(const Ipv4Header& ip) noexcept {
+    return be16::from_raw(static_cast<std::uint16_t>(~fold(plain_sum(ip))));
+}
+
+/// What a device that computes UDP checksums wants to find in the field: the sum of the pseudo header, not inverted.
+inline be16 pseudo_sum(const Ipv4Header& ip, be16 udp_length) noexcept {
+    // Two loads: the addresses were stored one by one a moment ago, and a wider load would wait for both stores.
+    return be16::from_raw(fold(std::uint64_t{ip.source.raw()} + ip.destination.raw() + be16{kProtocolUdp}.raw() +
+                               udp_length.raw()));
+}
+
+/// One hop: TTL − 1, and the checksum with it (RFC 1624 for a difference of 0x0100).
+inline void decrement_ttl(Ipv4Header& ip) noexcept {
+    const std::uint32_t sum = ip.checksum.host() + 0x0100U;
+    ip.checksum = be16{static_cast<std::uint16_t>(sum + (sum >= 0xffff ? 1 : 0))};
+    --ip.ttl;
 }
 
 inline void set_checksum(Ipv4Header& ip) noexcept {

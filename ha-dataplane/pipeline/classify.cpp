@@ -86,14 +86,14 @@ void Pipeline::expect_inner(Packet& packet) {
     const std::uint8_t* transport = packet.transport(sizeof(UdpHeader) + sizeof(TunnelHeader) + sizeof(Ipv4Header));
     if (transport != nullptr) {
         const auto& inner = *reinterpret_cast<const Ipv4Header*>(transport + sizeof(UdpHeader) + sizeof(TunnelHeader));
-        packet.through = shared_->slot(inner.from());
+        packet.through = directory_.slot(inner.from());
         rte_prefetch0(packet.through);
     }
     tunnelled_.push(&packet);
 }
 
 void Pipeline::expect_destination(Packet& packet) {
-    packet.binding = shared_->slot(packet.ip->to());
+    packet.binding = directory_.slot(packet.ip->to());
     rte_prefetch0(packet.binding);
     routes_.prefetch(packet.ip->to());
     arrived_.push(&packet);

@@ -17,12 +17,6 @@ namespace {
 
 constexpr std::uint64_t kFragmentLifetimeS = 30;
 
-bool has_ports(std::uint8_t protocol) {
-    constexpr std::uint8_t kDccp = 33, kSctp = 132, kUdpLite = 136;
-    return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kSctp || protocol == kDccp ||
-           protocol == kUdpLite;
-}
-
 }  // namespace
 
 /// Three passes over what goes to nodes: the policy's lines, the uplink, the headers. ICMP errors that come up on the
@@ -186,35 +180,40 @@ bool Pipeline::loops(const Packet& packet) const {
     return false;
 }
 
-/// Puts the tunnel's headers in front and sends the packet to the uplink's care-of address. The outer packet is
-/// atomic (DF set), so that its id needs not be unique (RFC 6864 §4.1).
+/// Puts the tunnel's headers in front and sends the packet to the uplink's care-of address.
 void Pipeline::wrap(Packet& packet) {
-    const std::uint8_t inner_tos = packet.ip->tos;
-    const unsigned inner_length = packet.length();
+    const Ipv4Header inner = *packet.ip;
     auto* headers = reinterpret_cast<TunnelHeaders*>(rte_pktmbuf_prepend(packet.mbuf, sizeof(TunnelHeaders)));
     if (headers == nullptr) {
         return drop(packet, Drop::encap_no_headroom);
     }
-    const ipc::Settings& settings = shared_->settings;
-    const bool copy_ecn = settings.ecn == ipc::Ecn::normal;
-    headers->ip = {.version_ihl = 0x45,
-                   .tos = static_cast<std::uint8_t>(copy_ecn ? inner_tos : inner_tos & 0xfc),
-                   .total_length = be16{static_cast<std::uint16_t>(inner_length + sizeof(TunnelHeaders))},
-                   .id = be16{outer_id_++},
-                   .fragment = be16{Ipv4Header::kDontFragment},
-                   .ttl = kTunnelTtl,
-                   .protocol = kProtocolUdp,
-                   .checksum = be16{0},
-                   .source = be32{settings.home_agent},
-                   .destination = be32{packet.uplink.care_of()}};
-    headers->udp = {be16{settings.tunnel_port}, be16{packet.uplink.port()},
-                    be16{static_cast<std::uint16_t>(inner_length + sizeof(UdpHeader) + sizeof(TunnelHeader))}, be16{0}};
-    headers->tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {0, 0}};
+    write_tunnel(*headers, inner, packet.uplink);
     packet.ip = &headers->ip;
     packet.wrapped = true;
     counters_.count(Event::downlink_packets);
-    counters_.count(Event::downlink_bytes, inner_length);
+    counters_.count(Event::downlink_bytes, inner.total_length.host());
     transmit(packet);
+}
+
+/// Everything but the checksums. The outer packet is atomic (DF set), so that its id needs not be unique
+/// (RFC 6864 §4.1).
+void Pipeline::write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, UplinkWord uplink) {
+    const ipc::Settings& settings = shared_->settings;
+    const bool copy_ecn = settings.ecn == ipc::Ecn::normal;
+    const auto length = static_cast<std::uint16_t>(inner.total_length.host() + sizeof(TunnelHeaders));
+    headers.ip = {.version_ihl = 0x45,
+                  .tos = static_cast<std::uint8_t>(copy_ecn ? inner.tos : inner.tos & 0xfc),
+                  .total_length = be16{length},
+                  .id = be16{outer_id_++},
+                  .fragment = be16{Ipv4Header::kDontFragment},
+                  .ttl = kTunnelTtl,
+                  .protocol = kProtocolUdp,
+                  .checksum = be16{0},
+                  .source = be32{settings.home_agent},
+                  .destination = be32{uplink.care_of()}};
+    headers.udp = {be16{settings.tunnel_port}, be16{uplink.port()},
+                   be16{static_cast<std::uint16_t>(length - sizeof(Ipv4Header))}, be16{0}};
+    headers.tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {0, 0}};
 }
 
 }  // namespace homeward::pipeline

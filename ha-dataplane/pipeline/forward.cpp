@@ -31,10 +31,4 @@ bool Pipeline::ttl_suffices(Packet& packet) {
     return false;
 }
 
-void Pipeline::decrement_ttl(Ipv4Header& ip) {
-    const auto before = static_cast<std::uint16_t>(ip.ttl << 8 | ip.protocol);
-    --ip.ttl;
-    ip.checksum = updated(ip.checksum, before, static_cast<std::uint16_t>(ip.ttl << 8 | ip.protocol));
-}
-
 }  // namespace homeward::pipeline

@@ -102,7 +102,7 @@ void Pipeline::icmp_error(const Packet& about, std::uint8_t type, std::uint8_t c
     if (about.source == Source::kernel) {
         return inject(*error, about.port);
     }
-    error->binding = shared_->slot(error->ip->to());
+    error->binding = directory_.slot(error->ip->to());
     if (error->binding != nullptr && error->binding->bound()) {
         downlink_.push(error);
     } else {
@@ -157,7 +157,7 @@ void Pipeline::path_mtu_hint(Packet& packet, const Ipv4Header& quoted, const Icm
     const std::uint16_t port = headers->udp.destination_port.host();
     if (quoted_bytes >= sizeof(TunnelHeaders) + sizeof(Ipv4Header)) {
         const auto* inner = reinterpret_cast<const Ipv4Header*>(headers + 1);
-        const tables::Binding* binding = shared_->slot(inner->to());
+        const tables::Binding* binding = directory_.slot(inner->to());
         const std::uint32_t order = binding == nullptr ? 0 : binding->order.load(std::memory_order_acquire);
         bool ours = false;
         for (unsigned position = 0; position < tables::Binding::count(order); ++position) {

@@ -1,24 +1,12 @@
 #include "pipeline/pipeline.h"
 
-#include <rte_prefetch.h>
+#include "prefetch.h"
 
 namespace homeward::pipeline {
-namespace {
-
-/// How many packets ahead the frame's first lines are asked for.
-constexpr unsigned kAhead = 4;
-
-void prefetch_frame(rte_mbuf* mbuf) {
-    // Two lines: Ethernet, outer IP, UDP and tunnel header end at byte 46, the inner addresses at byte 66.
-    const auto* data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
-    rte_prefetch0(data);
-    rte_prefetch0(data + 64);
-}
-
-}  // namespace
 
 Pipeline::Pipeline(const Config& config)
     : tables_(*config.tables),
+      directory_(config.tables->directory()),
       routes_(config.tables->routes()),
       neighbours_(config.tables->neighbours()),
       counters_(*config.counters),
@@ -38,8 +26,7 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     shared_ = &tables_.shared();
     output_ = &output;
     now_ = now;
-    packet_count_ = 0;
-    tunnelled_.count = arrived_.count = downlink_.count = transit_.count = 0;
+    egress_ = {};
     counters_.count(origin == Origin::wire ? stats::Event::wire_packets : stats::Event::kernel_packets, count);
     if (port >= tables::kMaxPorts || !shared_->ports[port].present) {
         for (unsigned i = 0; i < count; ++i) {
@@ -50,6 +37,17 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     for (unsigned i = 0; i < count && i < kAhead; ++i) {
         prefetch_frame(frames[i]);
     }
+    if (origin == Origin::wire && shared_->settled) {
+        run_in_order(port, frames, count);
+    } else {
+        run_general(port, origin == Origin::wire ? Source::wire : Source::kernel, frames, count);
+    }
+}
+
+/// All of these frames through every stage.
+void Pipeline::run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count) {
+    packet_count_ = 0;
+    tunnelled_.count = arrived_.count = downlink_.count = transit_.count = 0;
     for (unsigned i = 0; i < count; ++i) {
         if (i + kAhead < count) {
             prefetch_frame(frames[i + kAhead]);
@@ -57,7 +55,7 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
         Packet& packet = *new_packet();
         packet.mbuf = frames[i];
         packet.port = port;
-        packet.source = origin == Origin::wire ? Source::wire : Source::kernel;
+        packet.source = source;
         classify(packet);
     }
     run_stages();

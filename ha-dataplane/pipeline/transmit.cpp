@@ -1,5 +1,3 @@
-#include <rte_ip.h>
-
 #include "checksum.h"
 #include "pipeline/pipeline.h"
 
@@ -53,7 +51,7 @@ void Pipeline::transmit_unicast(Packet& packet, Route route) {
     }
     const wire::Ipv4Address next = route.gateway().is_zero() ? packet.ip->to() : route.gateway();
     if (packet.wrapped) {
-        finish_checksums(packet, port);
+        finish_checksums(*packet.mbuf, *reinterpret_cast<TunnelHeaders*>(packet.ip), port.tx_checksum_offload);
     }
     if (rte_pktmbuf_prepend(packet.mbuf, sizeof(EthernetHeader)) == nullptr) {
         return drop(packet, Drop::forward_no_headroom);
@@ -85,24 +83,25 @@ void Pipeline::too_big_for_port(Packet& packet, std::uint16_t mtu) {
     fragment(packet, mtu, &Pipeline::transmit);
 }
 
-/// Outer IP and, unless zero was configured, UDP: by the port where it can, else here.
-void Pipeline::finish_checksums(Packet& packet, const tables::Port& port) const {
-    auto& headers = *reinterpret_cast<TunnelHeaders*>(packet.ip);
+/// Outer IP and, unless zero was configured, UDP: by the port where it can, else here. `mbuf` reaches to the packet's
+/// end and begins somewhere before `headers`.
+void Pipeline::finish_checksums(rte_mbuf& mbuf, TunnelHeaders& headers, bool offload) const {
     const bool compute = shared_->settings.udp_checksum == ipc::Checksum::compute;
-    if (port.tx_checksum_offload) {
-        packet.mbuf->l2_len = sizeof(EthernetHeader);
-        packet.mbuf->l3_len = sizeof(Ipv4Header);
-        packet.mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    if (offload) {
+        mbuf.l2_len = sizeof(EthernetHeader);
+        mbuf.l3_len = sizeof(Ipv4Header);
+        mbuf.ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
         if (compute) {
-            packet.mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
-            headers.udp.checksum = be16::from_raw(
-                rte_ipv4_phdr_cksum(reinterpret_cast<const rte_ipv4_hdr*>(&headers.ip), packet.mbuf->ol_flags));
+            mbuf.ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+            headers.udp.checksum = pseudo_sum(headers.ip, headers.udp.length);
         }
         return;
     }
-    set_checksum(headers.ip);
+    headers.ip.checksum = plain_checksum(headers.ip);
     std::uint16_t sum = 0;
-    if (compute && udp_sum(packet.mbuf, sizeof(Ipv4Header), headers.ip, headers.udp.length, sum)) {
+    const auto offset = static_cast<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(&headers.udp) -
+                                                   rte_pktmbuf_mtod(&mbuf, const std::uint8_t*));
+    if (compute && udp_sum(&mbuf, offset, headers.ip, headers.udp.length, sum)) {
         // Zero would say that there is no checksum (RFC 768).
         headers.udp.checksum = be16::from_raw(sum == 0xffff ? sum : static_cast<std::uint16_t>(~sum));
     }

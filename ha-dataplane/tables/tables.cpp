@@ -5,22 +5,9 @@
 
 namespace homeward::tables {
 
-/// A home network's pages, one pointer per 64 addresses. Pages belong to Tables::pages_, so that nested networks
-/// share them.
-struct Tables::Directory {
-    HomeNetwork network;
-    std::uint32_t mark = 0;
-    std::uint32_t size = 0;
-    std::unique_ptr<std::atomic<BindingPage*>[]> entries;
-};
-
 namespace {
 
 constexpr std::uint8_t kShortestHomeNetwork = 8;
-
-std::uint32_t page_number(wire::Ipv4Address address) {
-    return address.host() >> BindingPage::kShift;
-}
 
 /// Writes in place only what differs, so that a refresh costs readers no cache miss.
 template <class T>
@@ -36,12 +23,7 @@ Tables::Tables(unsigned workers) : quiescence_(workers), shared_(new Shared), ne
 
 Tables::~Tables() {
     delete shared_.load();
-    for (const auto& [number, page] : pages_) {
-        for (Binding& binding : page->bindings) {
-            point_to(binding, nullptr);
-        }
-        delete page;
-    }
+    directory_.for_each([this](Binding& binding, wire::Ipv4Address) { point_to(binding, nullptr); });
     for (const auto& [number, policy] : policies_) {
         delete policy;
     }
@@ -78,27 +60,17 @@ void Tables::set_settings(const ipc::Settings& settings) {
 }
 
 Status Tables::put_home_network(const wire::Ipv4Prefix& prefix, std::uint16_t port) {
-    auto& directory = directories_[prefix];
-    if (directory == nullptr) {
-        if (prefix.length < kShortestHomeNetwork || directories_.size() > kMaxHomeNetworks) {
-            directories_.erase(prefix);
-            return Error{"home network " + prefix.to_string() + ": at most " + std::to_string(kMaxHomeNetworks) +
-                         " networks of length 8 to 32 are possible"};
-        }
-        directory = std::make_unique<Directory>();
-        directory->size = page_number(prefix.last()) - page_number(prefix.first()) + 1;
-        directory->entries = std::make_unique<std::atomic<BindingPage*>[]>(directory->size);
-        for (std::uint32_t i = 0; i < directory->size; ++i) {
-            const auto page = pages_.find(page_number(prefix.first()) + i);
-            directory->entries[i].store(page == pages_.end() ? nullptr : page->second, std::memory_order_relaxed);
-        }
+    const auto [held, fresh] = home_networks_.try_emplace(prefix);
+    if (fresh && (prefix.length < kShortestHomeNetwork || home_networks_.size() > kMaxHomeNetworks)) {
+        home_networks_.erase(held);
+        return Error{"home network " + prefix.to_string() + ": at most " + std::to_string(kMaxHomeNetworks) +
+                     " networks of length 8 to 32 are possible"};
     }
-    directory->mark = sync_mark_;
-    if (directory->network.directory != nullptr && directory->network.port == port) {
-        return {};
+    held->second.mark = sync_mark_;
+    if (fresh || held->second.port != port) {
+        held->second.port = port;
+        publish_home_networks();
     }
-    directory->network = {prefix, port, directory->entries.get()};
-    publish_home_networks();
     return {};
 }
 
@@ -106,8 +78,8 @@ Status Tables::put_home_network(const wire::Ipv4Prefix& prefix, std::uint16_t po
 void Tables::publish_home_networks() {
     auto next = std::make_unique<Shared>(shared());
     next->home_network_count = 0;
-    for (const auto& [prefix, directory] : directories_) {
-        next->home_networks[next->home_network_count++] = directory->network;
+    for (const auto& [prefix, network] : home_networks_) {
+        next->home_networks[next->home_network_count++] = {prefix, network.port};
     }
     std::stable_sort(next->home_networks.begin(), next->home_networks.begin() + next->home_network_count,
                      [](const HomeNetwork& a, const HomeNetwork& b) { return a.prefix.length > b.prefix.length; });
@@ -115,19 +87,15 @@ void Tables::publish_home_networks() {
 }
 
 Status Tables::remove_home_network(const wire::Ipv4Prefix& prefix) {
-    const auto found = directories_.find(prefix);
-    if (found == directories_.end()) {
+    if (home_networks_.erase(prefix) == 0) {
         return Error{"home network " + prefix.to_string() + " is not known"};
     }
-    std::shared_ptr<Directory> removed = std::move(found->second);
-    directories_.erase(found);
     publish_home_networks();
     for_each_bound([&](Binding& binding, wire::Ipv4Address address) {
         if (prefix.contains(address) && shared().home_network(address) == nullptr) {
             clear(binding, address);
         }
     });
-    quiescence_.retire([removed] {});
     return {};
 }
 
@@ -175,31 +143,15 @@ Binding* Tables::writable(wire::Ipv4Address home_address, bool allocate) {
     if (shared().home_network(home_address) == nullptr) {
         return nullptr;
     }
-    const std::uint32_t number = page_number(home_address);
-    auto found = pages_.find(number);
-    if (found == pages_.end()) {
-        if (!allocate) {
-            return nullptr;
-        }
-        found = pages_.emplace(number, new BindingPage).first;
-        for (const auto& [prefix, directory] : directories_) {
-            const std::uint32_t first = page_number(prefix.first());
-            if (number >= first && number - first < directory->size) {
-                directory->entries[number - first].store(found->second, std::memory_order_release);
-            }
-        }
-    }
-    return &found->second->bindings[home_address.host() & (BindingPage::kBindings - 1)];
+    return allocate ? &directory_.make(home_address) : directory_.find(home_address);
 }
 
 void Tables::for_each_bound(const std::function<void(Binding&, wire::Ipv4Address)>& visit) {
-    for (const auto& [number, page] : pages_) {
-        for (unsigned i = 0; i < BindingPage::kBindings; ++i) {
-            if (page->bindings[i].bound()) {
-                visit(page->bindings[i], wire::Ipv4Address{number << BindingPage::kShift | i});
-            }
+    directory_.for_each([&](Binding& binding, wire::Ipv4Address address) {
+        if (binding.bound()) {
+            visit(binding, address);
         }
-    }
+    });
 }
 
 void Tables::begin_sync() {
@@ -226,8 +178,8 @@ void Tables::end_sync() {
         }
     }
     std::vector<wire::Ipv4Prefix> stale;
-    for (const auto& [prefix, directory] : directories_) {
-        if (directory->mark != sync_mark_) {
+    for (const auto& [prefix, network] : home_networks_) {
+        if (network.mark != sync_mark_) {
             stale.push_back(prefix);
         }
     }
@@ -237,11 +189,8 @@ void Tables::end_sync() {
 }
 
 std::size_t Tables::memory_bytes() const noexcept {
-    std::size_t bytes =
-        sizeof *this + pages_.size() * (sizeof(BindingPage) + 48) + home_by_tuple_.size() * 48 + path_mtus_.size() * 64;
-    for (const auto& [prefix, directory] : directories_) {
-        bytes += directory->size * sizeof(void*);
-    }
+    // A node of an unordered_map: the pair, a pointer, the allocator's header, and its share of the buckets.
+    std::size_t bytes = sizeof *this + directory_.memory_bytes() + home_by_tuple_.size() * 48 + path_mtus_.size() * 64;
     for (const auto& [number, policy] : policies_) {
         bytes += sizeof(Policy) + policy->table.memory_bytes();
     }

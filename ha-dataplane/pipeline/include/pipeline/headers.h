@@ -24,6 +24,13 @@ inline constexpr std::uint8_t kProtocolTcp = 6;
 inline constexpr std::uint8_t kProtocolUdp = 17;
 inline constexpr std::uint8_t kTunnelTtl = 64;
 
+/// Whether the protocol's header begins with a source and a destination port.
+constexpr bool has_ports(std::uint8_t protocol) noexcept {
+    constexpr std::uint8_t kDccp = 33, kSctp = 132, kUdpLite = 136;
+    return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kSctp || protocol == kDccp ||
+           protocol == kUdpLite;
+}
+
 struct EthernetHeader {
     tables::MacAddress destination;
     tables::MacAddress source;

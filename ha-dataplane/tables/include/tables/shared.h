@@ -1,9 +1,7 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "ipc/messages.h"
@@ -28,14 +26,13 @@ struct Port {
     bool present = false;
 };
 
-/// A prefix that home addresses come from. `directory` has one entry per BindingPage of the prefix.
+/// A prefix that home addresses come from.
 struct HomeNetwork {
     wire::Ipv4Prefix prefix;
     std::uint16_t port = kNoPort;  ///< on whose link the addresses are proxied; kNoPort: routed only
-    std::atomic<BindingPage*>* directory = nullptr;
 };
 
-/// What changes rarely: replaced whole, immutable once published (the directories' entries excepted).
+/// What changes rarely: replaced whole, immutable once published.
 struct Shared {
     ipc::Settings settings;
     bool settled = false;  ///< settings were given: until then no packet is tunnel data or goes into a tunnel
@@ -50,19 +47,6 @@ struct Shared {
             }
         }
         return nullptr;
-    }
-
-    /// Where the address's binding lives, bound or not; null when no page is there. Only computes the address of the
-    /// first line, so that the caller can prefetch it.
-    const Binding* slot(wire::Ipv4Address address) const noexcept {
-        const HomeNetwork* network = home_network(address);
-        return network == nullptr ? nullptr : slot(*network, address);
-    }
-    static const Binding* slot(const HomeNetwork& network, wire::Ipv4Address address) noexcept {
-        const std::uint32_t page =
-            (address.host() >> BindingPage::kShift) - (network.prefix.network.host() >> BindingPage::kShift);
-        const BindingPage* found = network.directory[page].load(std::memory_order_acquire);
-        return found == nullptr ? nullptr : &found->bindings[address.host() & (BindingPage::kBindings - 1)];
     }
 };
 

@@ -13,6 +13,7 @@
 #include "ipc/messages.h"
 #include "result/result.h"
 #include "tables/binding.h"
+#include "tables/directory.h"
 #include "tables/neighbours.h"
 #include "tables/quiescence.h"
 #include "tables/routes.h"
@@ -37,6 +38,7 @@ class Tables {
 
     // Readers (workers, between online and quiescent).
     const Shared& shared() const noexcept { return *shared_.load(std::memory_order_acquire); }
+    const Directory& directory() const noexcept { return directory_; }
     const Routes& routes() const noexcept { return routes_; }
     const Neighbours& neighbours() const noexcept { return neighbours_; }
     Quiescence& quiescence() noexcept { return quiescence_; }
@@ -82,7 +84,10 @@ class Tables {
         std::uint16_t tunnel_mtu;
         std::uint64_t expires_s;
     };
-    struct Directory;
+    struct Network {
+        std::uint16_t port = kNoPort;
+        std::uint32_t mark = 0;  ///< the last synchronisation that named it
+    };
 
     void publish(std::unique_ptr<Shared> next);
     void publish_home_networks();
@@ -101,11 +106,11 @@ class Tables {
 
     Quiescence quiescence_;
     std::atomic<Shared*> shared_;
+    Directory directory_;
     Routes routes_;
     Neighbours neighbours_;
     // Writer only.
-    std::unordered_map<std::uint32_t, BindingPage*> pages_;  ///< by address >> BindingPage::kShift
-    std::map<wire::Ipv4Prefix, std::unique_ptr<Directory>> directories_;
+    std::map<wire::Ipv4Prefix, Network> home_networks_;
     std::unordered_map<std::uint32_t, Policy*> policies_;
     std::unordered_map<std::uint64_t, std::uint32_t> home_by_tuple_;
     std::unordered_map<std::uint64_t, PathMtu> path_mtus_;

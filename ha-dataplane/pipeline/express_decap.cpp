@@ -1,0 +1,79 @@
+#include "checksum.h"
+#include "pipeline/pipeline.h"
+
+namespace homeward::pipeline {
+namespace {
+
+using stats::Event;
+using tables::Binding;
+
+/// What the general stages alone deal with: options, fragments, ICMP (echoes), nesting, SYNs, our own tunnel port.
+bool ordinary(const Ipv4Header& inner, std::uint16_t tunnel_port) {
+    if (inner.version_ihl != 0x45 || inner.is_fragment() || inner.ttl <= 1) {
+        return false;
+    }
+    const auto* transport = reinterpret_cast<const std::uint8_t*>(&inner + 1);
+    const unsigned length = inner.total_length.host();
+    switch (inner.protocol) {
+        case kProtocolTcp:
+            return length >= sizeof inner + sizeof(TcpHeader) &&
+                   (reinterpret_cast<const TcpHeader*>(transport)->flags & TcpHeader::kSyn) == 0;
+        case kProtocolUdp:
+            return length >= sizeof inner + sizeof(UdpHeader) &&
+                   reinterpret_cast<const UdpHeader*>(transport)->destination_port.host() != tunnel_port;
+        case kProtocolIcmp:
+        case kProtocolIpip:
+            return false;
+        default:
+            return true;
+    }
+}
+
+}  // namespace
+
+/// One of the binding's uplinks, up or not, is where the packet came from.
+bool Pipeline::tuple_holds(const Express& packet, const UdpHeader& udp) const {
+    const std::uint32_t order = packet.binding->order.load(std::memory_order_acquire);
+    const std::uint32_t care_of = packet.ip->source.host();
+    const std::uint16_t port = udp.source_port.host();
+    bool holds = false;
+    for (unsigned position = 0; position < Binding::count(order); ++position) {
+        holds |= packet.binding->uplink(Binding::slot(order, position)).has_tuple(care_of, port);
+    }
+    return holds;
+}
+
+/// Tunnel data from frame to frame. False: nothing was changed.
+bool Pipeline::express_decap(Express& packet) {
+    const auto& headers = *reinterpret_cast<const TunnelHeaders*>(packet.ip);
+    auto* inner = reinterpret_cast<Ipv4Header*>(reinterpret_cast<TunnelHeaders*>(packet.ip) + 1);
+    const unsigned udp_length = headers.udp.length.host();
+    const unsigned length = inner->total_length.host();
+    const unsigned framing = sizeof(UdpHeader) + sizeof(TunnelHeader);
+    if (udp_length > packet.ip->total_length.host() - sizeof(Ipv4Header) || length < sizeof(Ipv4Header) ||
+        framing + length > udp_length || packet.ip->ecn() != 0 || !ordinary(*inner, shared_->settings.tunnel_port) ||
+        !plain_header_holds(*inner) || !tuple_holds(packet, headers.udp)) {
+        return false;
+    }
+    if (headers.udp.checksum != be16{0} &&
+        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+        std::uint16_t sum = 0;
+        if (!udp_sum(packet.mbuf, sizeof(EthernetHeader) + sizeof(Ipv4Header), headers.ip, headers.udp.length, sum) ||
+            sum != 0xffff) {
+            return false;
+        }
+    }
+    const wire::Ipv4Address to = inner->to();
+    if (!to.is_unicast() || inner->destination == inner->source || directory_.slot(to) != nullptr || !resolve(to) ||
+        length > egress_.mtu) {
+        return false;
+    }
+    decrement_ttl(*inner);
+    forget_offloads(*packet.mbuf);
+    counters_.count(Event::uplink_packets);
+    counters_.count(Event::uplink_bytes, length);
+    leave(packet.mbuf, inner, length);
+    return true;
+}
+
+}  // namespace homeward::pipeline

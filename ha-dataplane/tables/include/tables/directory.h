@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "tables/binding.h"
+#include "wire/ipv4.h"
+
+namespace homeward::tables {
+
+/// Home address → the place of its binding, in three loads and without a search: 16 bits of the address choose a
+/// branch, 10 a page, 6 the binding in it. The same for every home network, wherever it lies.
+///
+/// Branches and pages are made when they are first needed and stay until the directory goes, so a reader needs
+/// nothing but the pointer it loaded. Pages are cut from chunks of huge-page size, which the kernel is asked to back by
+/// huge pages: with a million bindings the walk for a small page would cost more than the binding's line.
+class Directory {
+  public:
+    Directory();
+    ~Directory();
+    Directory(const Directory&) = delete;
+    Directory& operator=(const Directory&) = delete;
+
+    /// Reader: where the address's binding lives, bound or not; null when there is no page. Only computes the address
+    /// of the first line, so that the caller can prefetch it.
+    const Binding* slot(wire::Ipv4Address address) const noexcept { return find(address); }
+
+    // Writer.
+    Binding* find(wire::Ipv4Address address) const noexcept {
+        const Branch* branch = root_[address.host() >> 16].load(std::memory_order_acquire);
+        if (branch == nullptr) {
+            return nullptr;
+        }
+        BindingPage* page =
+            (*branch)[address.host() >> BindingPage::kShift & (kPages - 1)].load(std::memory_order_acquire);
+        return page == nullptr ? nullptr : &page->bindings[address.host() & (BindingPage::kBindings - 1)];
+    }
+    Binding& make(wire::Ipv4Address address);
+    void for_each(const std::function<void(Binding&, wire::Ipv4Address)>& visit) const;
+    std::size_t memory_bytes() const noexcept;
+
+  private:
+    static constexpr unsigned kRoot = 1U << 16, kPages = 1U << (16 - BindingPage::kShift);
+    static constexpr std::size_t kChunk = 2U << 20;
+
+    using Branch = std::array<std::atomic<BindingPage*>, kPages>;
+    struct Free {
+        void operator()(void* chunk) const noexcept { std::free(chunk); }
+    };
+
+    BindingPage* new_page();
+
+    std::unique_ptr<std::atomic<Branch*>[]> root_;
+    // Writer only.
+    std::vector<std::unique_ptr<Branch>> branches_;
+    std::vector<std::unique_ptr<void, Free>> chunks_;
+    std::size_t left_ = 0;  ///< pages that the last chunk still has
+    std::size_t pages_ = 0;
+};
+
+}  // namespace homeward::tables
