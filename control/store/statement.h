@@ -16,6 +16,8 @@ class Statement {
     Statement() = default;
     Statement(sqlite3* database, const char* text) { sqlite3_prepare_v2(database, text, -1, &handle_, nullptr); }
     ~Statement() { sqlite3_finalize(handle_); }
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
     Statement(Statement&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)), bound_(other.bound_) {}
     Statement& operator=(Statement&& other) noexcept {
         std::swap(handle_, other.handle_);

@@ -42,6 +42,9 @@ struct Store::State {
     Statement put_node, delete_node, policy_of_node, put_binding, delete_bindings;
     Statement put_policy, delete_unused_policy, put_assignment, delete_assignment;
 
+    State() = default;
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
     ~State() {
         // Statements end before their database.
         for (Statement* statement : {&put_node, &delete_node, &policy_of_node, &put_binding, &delete_bindings,

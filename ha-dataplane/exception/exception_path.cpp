@@ -147,10 +147,9 @@ unsigned ExceptionPath::serve_rings() {
 
 void ExceptionPath::write(rte_mbuf* packet) {
     // Frames for the kernel are small in number: a chain is copied together rather than written by segments.
-    if (packet->nb_segs > 1 && rte_pktmbuf_linearize(packet) != 0) {
-        counters_.drop(stats::Drop::exception_twin_refused);
-    } else if (packet->port >= twins_.size() ||
-               ::write(twins_[packet->port].fd(), rte_pktmbuf_mtod(packet, const void*), packet->data_len) < 0) {
+    const bool joined = packet->nb_segs == 1 || rte_pktmbuf_linearize(packet) == 0;
+    if (!joined || packet->port >= twins_.size() ||
+        ::write(twins_[packet->port].fd(), rte_pktmbuf_mtod(packet, const void*), packet->data_len) < 0) {
         counters_.drop(stats::Drop::exception_twin_refused);
     }
     rte_pktmbuf_free(packet);

@@ -41,8 +41,8 @@ inline be16 plain_checksum(const Ipv4Header& ip) noexcept {
 /// What a device that computes UDP checksums wants to find in the field: the sum of the pseudo header, not inverted.
 inline be16 pseudo_sum(const Ipv4Header& ip, be16 udp_length) noexcept {
     // Two loads: the addresses were stored one by one a moment ago, and a wider load would wait for both stores.
-    return be16::from_raw(fold(std::uint64_t{ip.source.raw()} + ip.destination.raw() + be16{kProtocolUdp}.raw() +
-                               udp_length.raw()));
+    return be16::from_raw(
+        fold(std::uint64_t{ip.source.raw()} + ip.destination.raw() + be16{kProtocolUdp}.raw() + udp_length.raw()));
 }
 
 /// One hop: TTL − 1, and the checksum with it (RFC 1624 for a difference of 0x0100).

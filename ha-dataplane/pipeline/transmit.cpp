@@ -4,7 +4,6 @@
 namespace homeward::pipeline {
 
 using stats::Drop;
-using stats::Event;
 using tables::NeighbourState;
 using tables::NeighbourWord;
 using tables::Route;

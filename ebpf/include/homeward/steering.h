@@ -19,50 +19,50 @@
 #define HOMEWARD_MORE_FRAGMENTS 0x2000
 
 struct homeward_lpm_key {
-	__u32 prefix_length; /* 0-32 */
-	__be32 address;
+    __u32 prefix_length; /* 0-32 */
+    __be32 address;
 };
 
 /* The first candidate whose protocol and ports fit decides; the last one always fits. */
 struct homeward_candidate {
-	__u16 port_first; /* host order, inclusive */
-	__u16 port_last;
-	__u8 protocol; /* 0: any */
-	__u8 any_port; /* 1: fits without a look at ports */
-	__u8 label_count;
-	__u8 reserved;
-	__u8 labels[HOMEWARD_MAX_UPLINKS];
-	__u32 rule; /* index, for counters; 0xffffffff: the default */
+    __u16 port_first; /* host order, inclusive */
+    __u16 port_last;
+    __u8 protocol; /* 0: any */
+    __u8 any_port; /* 1: fits without a look at ports */
+    __u8 label_count;
+    __u8 reserved;
+    __u8 labels[HOMEWARD_MAX_UPLINKS];
+    __u32 rule; /* index, for counters; 0xffffffff: the default */
 };
 
 struct homeward_entry {
-	__u32 candidate_count;
-	struct homeward_candidate candidates[HOMEWARD_MAX_CANDIDATES];
+    __u32 candidate_count;
+    struct homeward_candidate candidates[HOMEWARD_MAX_CANDIDATES];
 };
 
 /* Array indexed by label. */
 struct homeward_uplink_state {
-	__u8 usable; /* writer: the agent; 1: flows may use it */
-	__u8 queue;  /* TUN queue of this uplink */
-	__u8 reserved[2];
+    __u8 usable; /* writer: the agent; 1: flows may use it */
+    __u8 queue;  /* TUN queue of this uplink */
+    __u8 reserved[2];
 };
 
 /* The datagram a fragment belongs to; the value is the correspondent's port, host order. */
 struct homeward_fragment_key {
-	__be32 source;
-	__be32 destination;
-	__be16 identification;
-	__u8 protocol;
-	__u8 reserved;
+    __be32 source;
+    __be32 destination;
+    __be16 identification;
+    __u8 protocol;
+    __u8 reserved;
 };
 
 /* Per-CPU array indexed by HOMEWARD_STEERING_*. */
 enum homeward_steering_counter {
-	HOMEWARD_STEERING_PACKETS,     /* packets the program classified */
-	HOMEWARD_STEERING_NO_UPLINK,   /* no named uplink is usable */
-	HOMEWARD_STEERING_NOT_IPV4,
-	HOMEWARD_STEERING_NO_ENTRY,    /* the policy map has no answer: a fault of the agent */
-	HOMEWARD_STEERING_COUNTERS
+    HOMEWARD_STEERING_PACKETS,   /* packets the program classified */
+    HOMEWARD_STEERING_NO_UPLINK, /* no named uplink is usable */
+    HOMEWARD_STEERING_NOT_IPV4,
+    HOMEWARD_STEERING_NO_ENTRY, /* the policy map has no answer: a fault of the agent */
+    HOMEWARD_STEERING_COUNTERS
 };
 
 #endif

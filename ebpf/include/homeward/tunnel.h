@@ -13,9 +13,9 @@
 
 /* MIP Tunnel Data Message, RFC 3519 section 3.3; follows the UDP header. */
 struct homeward_tunnel_header {
-	__u8 type;        /* HOMEWARD_TUNNEL_TYPE_DATA */
-	__u8 next_header; /* as negotiated; HOMEWARD_NEXT_HEADER_IPV4 */
-	__u8 reserved[2]; /* sent as zero, ignored on receipt */
+    __u8 type;        /* HOMEWARD_TUNNEL_TYPE_DATA */
+    __u8 next_header; /* as negotiated; HOMEWARD_NEXT_HEADER_IPV4 */
+    __u8 reserved[2]; /* sent as zero, ignored on receipt */
 };
 
 #endif

@@ -25,21 +25,21 @@ inline constexpr std::size_t kMaxMessage = 60 * 1024;
 inline constexpr std::size_t kMaxUplinks = 8;
 
 enum class Type : std::uint16_t {
-    hello = 1,           ///< data plane -> control: Hello ×1
-    sync_begin = 2,      ///< control -> data plane, no record
-    sync_end = 3,        ///< control -> data plane, no record
-    settings = 4,        ///< Settings ×1
-    home_network = 5,    ///< HomeNetwork ×n
+    hello = 1,         ///< data plane -> control: Hello ×1
+    sync_begin = 2,    ///< control -> data plane, no record
+    sync_end = 3,      ///< control -> data plane, no record
+    settings = 4,      ///< Settings ×1
+    home_network = 5,  ///< HomeNetwork ×n
     home_network_remove = 6,
-    policy_chunk = 7,    ///< PolicyChunk ×1, followed by its bytes
-    policy_remove = 8,   ///< PolicyRemove ×n; never one that a binding still names
-    binding_put = 9,     ///< Binding ×n: insert or replace, whole
-    binding_remove = 10, ///< BindingRemove ×n
-    arp_announce = 11,   ///< ArpAnnounce ×n (RFC 5944 §4.6)
-    ack = 12,            ///< data plane -> control, no record: header.sequence is the highest one published
+    policy_chunk = 7,     ///< PolicyChunk ×1, followed by its bytes
+    policy_remove = 8,    ///< PolicyRemove ×n; never one that a binding still names
+    binding_put = 9,      ///< Binding ×n: insert or replace, whole
+    binding_remove = 10,  ///< BindingRemove ×n
+    arp_announce = 11,    ///< ArpAnnounce ×n (RFC 5944 §4.6)
+    ack = 12,             ///< data plane -> control, no record: header.sequence is the highest one published
     counters_request = 13,
-    counters_reply = 14, ///< Counter ×n; header.more set on all but the last packet
-    refused = 15,        ///< data plane -> control: Refused ×1, the record with header.sequence was not applied
+    counters_reply = 14,  ///< Counter ×n; header.more set on all but the last packet
+    refused = 15,         ///< data plane -> control: Refused ×1, the record with header.sequence was not applied
 };
 
 struct Header {
@@ -66,11 +66,11 @@ enum class Ecn : std::uint8_t { compatibility = 0, normal = 1 };  ///< RFC 6040 
 
 /// What every binding shares.
 struct Settings {
-    std::uint32_t home_agent = 0;       ///< outer source of the tunnels: the reply's Home Agent field
+    std::uint32_t home_agent = 0;  ///< outer source of the tunnels: the reply's Home Agent field
     std::uint16_t tunnel_port = 434;
     Checksum udp_checksum = Checksum::compute;
     Ecn ecn = Ecn::compatibility;
-    std::uint16_t tunnel_mtu = 1468;    ///< bytes of inner packet where no path MTU is known
+    std::uint16_t tunnel_mtu = 1468;  ///< bytes of inner packet where no path MTU is known
     std::uint8_t clamp_mss = 1;
     std::uint8_t reserved0 = 0;
     std::uint32_t icmp_errors_per_s = 100;

@@ -19,8 +19,8 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
   public:
-    Result(T value) : state_(std::move(value)) {}          // NOLINT(google-explicit-constructor): `return value;`
-    Result(Error error) : state_(std::move(error)) {}      // NOLINT(google-explicit-constructor): `return Error{…};`
+    Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor): `return value;`
+    Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): `return Error{…};`
 
     bool ok() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }

@@ -63,6 +63,7 @@ struct Ipv4Prefix {
     }
     std::string to_string() const;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): as above
     friend constexpr auto operator<=>(const Ipv4Prefix&, const Ipv4Prefix&) noexcept = default;
 };
 
