@@ -11,7 +11,8 @@ Pipeline::Pipeline(const Config& config)
       neighbours_(config.tables->neighbours()),
       counters_(*config.counters),
       pool_(config.pool),
-      tsc_hz_(config.tsc_hz) {}
+      tsc_hz_(config.tsc_hz),
+      express_lane_(config.express) {}
 
 Pipeline::~Pipeline() {
     for (Waiting::Entry& entry : waiting_.entries()) {
@@ -37,7 +38,7 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     for (unsigned i = 0; i < count && i < kAhead; ++i) {
         prefetch_frame(frames[i]);
     }
-    if (origin == Origin::wire && shared_->settled) {
+    if (origin == Origin::wire && shared_->settled && express_lane_) {
         run_in_order(port, frames, count);
     } else {
         run_general(port, origin == Origin::wire ? Source::wire : Source::kernel, frames, count);

@@ -77,7 +77,7 @@ rte_mempool* make_pool(unsigned size) {
     return pool;
 }
 
-Lab::Lab(bool settled)
+Lab::Lab(bool settled, bool express)
     : pool_(make_pool(255)),
       counters_(std::make_unique<homeward::stats::Counters>()),
       output_(std::make_unique<pipeline::Output>()) {
@@ -107,7 +107,7 @@ Lab::Lab(bool settled)
     second.uplinks[0] = {kWlan2.value, kWlan2Port, 1, 11, ipc::kUplinkUp, 0, 0};
     put(second);
     pipeline_ = std::make_unique<pipeline::Pipeline>(
-        pipeline::Pipeline::Config{.tables = &tables_, .counters = counters_.get(), .pool = pool_, .tsc_hz = kHz});
+        pipeline::Pipeline::Config{.tables = &tables_, .counters = counters_.get(), .pool = pool_, .tsc_hz = kHz, .express = express});
 }
 
 Lab::~Lab() {

@@ -72,7 +72,7 @@ Emitted to_kernel(std::uint16_t port, KernelClass kernel_class, const Stack& fra
 
 class Lab {
   public:
-    explicit Lab(bool settled = true);
+    explicit Lab(bool settled = true, bool express = true);
     ~Lab();
 
     tables::Tables& tables() { return tables_; }

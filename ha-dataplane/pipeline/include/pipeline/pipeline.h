@@ -47,6 +47,7 @@ class Pipeline {
         stats::Counters* counters = nullptr;
         rte_mempool* pool = nullptr;  ///< for fragments and ICMP errors
         std::uint64_t tsc_hz = 0;
+        bool express = true;  ///< false: every packet goes through the general stages
     };
 
     static constexpr unsigned kBurst = 64;
@@ -176,6 +177,7 @@ class Pipeline {
     stats::Counters& counters_;
     rte_mempool* pool_;
     std::uint64_t tsc_hz_;
+    bool express_lane_;
     std::uint16_t outer_id_ = 0;
     TokenBucket icmp_budget_;
     FlowLimit echo_limit_;
