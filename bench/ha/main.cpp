@@ -12,6 +12,7 @@
 
 #include "contestant.h"
 #include "generator.h"
+#include "install.h"
 #include "ports/eal.h"
 #include "ports/port.h"
 #include "updates.h"
@@ -29,6 +30,7 @@ struct Options {
     unsigned runs = 9, rounds = 12, buffers = 8192;
     bool software_checksums = false;
     bool updates = false;
+    bool install = false;
 };
 
 rte_mempool* make_pool(unsigned buffers) {
@@ -205,8 +207,25 @@ void Bench::measure(std::uint32_t nodes, std::uint32_t rules) {
     }
 }
 
+void measure_installation(const Options& options, std::uint32_t nodes) {
+    const Population population{nodes, options.rules.front()};
+    for (unsigned run = 0; run < options.runs; ++run) {
+        const Installation done = install(population);
+        fmt::print(R"({{"measurement":"install","nodes":{},"seconds":{:.4f},"bytes_per_binding":{:.1f}}})"
+                   "\n",
+                   nodes, done.seconds, done.bytes_per_binding);
+        std::fflush(stdout);
+    }
+}
+
 void run(const Options& options) {
     start_eal();
+    if (options.install) {
+        for (const std::uint32_t nodes : options.nodes) {
+            measure_installation(options, nodes);
+        }
+        return;
+    }
     Bench bench{options};
     for (const std::uint32_t nodes : options.nodes) {
         for (const std::uint32_t rules : options.rules) {
@@ -232,6 +251,8 @@ int main(int argc, char** argv) {
     app.add_option("--buffers", options.buffers, "buffers per port");
     app.add_flag("--software-checksums", options.software_checksums, "devices that offload nothing");
     app.add_flag("--updates", options.updates, "move nodes to other uplinks meanwhile, as fast as it goes");
+    app.add_flag("--install", options.install,
+                 "only: how long a fresh data plane takes to learn all nodes from control");
     CLI11_PARSE(app, argc, argv);
     try {
         bench::run(options);
