@@ -22,8 +22,8 @@ namespace bench {
 /// puts the buffers onto a list, as a driver's fast free does. Nothing is copied and no packet is looked at.
 ///
 /// A *round* is one pass over all buffers. Between rounds, off the clock, every buffer gets a new frame for a new
-/// random node. The buffers of a round together exceed the second-level cache, so that frames come from the third
-/// level, where a NIC's DDIO leaves them.
+/// random node and is moved to the third-level cache, where a NIC's DDIO leaves frames. There are as many buffers as a
+/// driver has in circulation: a receive ring and what the pool's cache holds.
 ///
 /// The scheduler's theft shows as a long time between two polls. Such a round is set aside and counted.
 class Generator {

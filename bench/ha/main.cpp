@@ -27,7 +27,7 @@ struct Options {
     std::vector<std::string> mixes{"small"};
     std::vector<std::string> contestants{"homeward", "l3fwd", "io"};
     std::vector<double> loads;  ///< shares of the throughput just measured, for loss and latency
-    unsigned runs = 9, rounds = 12, buffers = 8192;
+    unsigned runs = 9, rounds = 48, buffers = 2048;
     bool software_checksums = false;
     bool updates = false;
     bool install = false;

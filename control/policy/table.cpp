@@ -200,8 +200,7 @@ class TableBuilder {
     void index() {
         auto& intervals = table_.intervals_;
         const std::size_t count = intervals.size();
-        table_.below_ = intervals.front().list;
-        table_.above_ = intervals.back().list;
+        table_.outside_ = {leaf(0, 1), leaf(count - 1, count)};
         // Everything that is to be told apart lies between the second interval's start and the last one's.
         const std::uint32_t low = count > 1 ? intervals[1].first : 0;
         const std::uint32_t high = intervals.back().first;
@@ -224,8 +223,7 @@ class TableBuilder {
 
     Table::Slot leaf(std::size_t first, std::size_t last) const {
         const auto count = static_cast<std::uint16_t>(last - first);
-        const std::uint32_t at = count == 1 ? table_.intervals_[first].list : static_cast<std::uint32_t>(first);
-        return {at, 0, 0, count};
+        return {static_cast<std::uint32_t>(first), 0, 0, count};
     }
 
     /// Indexes the aligned block of 1 << size_bits addresses at `begin`; intervals [first, last) meet it.
@@ -282,31 +280,41 @@ Result<Table> Table::compile(const Policy& policy) {
     return TableBuilder{policy}.build();
 }
 
-std::uint32_t Table::list_of(std::uint32_t address) const noexcept {
+Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
+    const std::uint32_t address = correspondent.host();
     if ((std::uint64_t{address ^ block_} >> block_bits_) != 0) {
-        return address < block_ ? below_ : above_;
+        return {address, &outside_[address < block_ ? 0 : 1]};
     }
-    Slot slot = root_;
-    while (slot.bits != 0) {
-        const std::uint32_t mask = (std::uint32_t{1} << slot.bits) - 1;
-        slot = slots_[slot.at + (address >> slot.shift & mask)];
+    if (root_.bits == 0) {
+        return {address, &root_};
     }
-    if (slot.count == 1) {
-        return slot.at;
-    }
-    // All of a line at once: a search that ends where it finds costs more in mispredicted branches. What follows the
-    // slot's own intervals begins behind its addresses, so it is not counted.
-    const Interval* intervals = intervals_.data() + slot.at;
-    std::uint32_t begun = 0;
-    for (std::size_t i = 1; i < kLeafIntervals; ++i) {
-        begun += intervals[i].first <= address ? 1U : 0U;
-    }
-    return intervals[std::min<std::uint32_t>(begun, slot.count - 1U)].list;
+    const Slot* slot = &slots_[root_.at + (address >> root_.shift & ((std::uint32_t{1} << root_.bits) - 1))];
+    __builtin_prefetch(slot);
+    return {address, slot};
 }
 
-const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
-    const Held* held = candidates_.data() + list_of(flow.correspondent.host());
-    for (;; ++held) {
+void Table::descend(Cursor& cursor) const noexcept {
+    while (cursor.slot_->bits != 0) {
+        const Slot& inner = *cursor.slot_;
+        cursor.slot_ = &slots_[inner.at + (cursor.address_ >> inner.shift & ((std::uint32_t{1} << inner.bits) - 1))];
+    }
+    __builtin_prefetch(&intervals_[cursor.slot_->at]);
+}
+
+/// Looks at all of a line, whatever the slot's count: a search that ends where it finds costs more in mispredicted
+/// branches. What follows the slot's own intervals begins behind its addresses, so it is not counted.
+void Table::settle(Cursor& cursor) const noexcept {
+    const Interval* intervals = &intervals_[cursor.slot_->at];
+    std::uint32_t begun = 0;
+    for (std::size_t i = 1; i < kLeafIntervals; ++i) {
+        begun += intervals[i].first <= cursor.address_ ? 1U : 0U;
+    }
+    cursor.list_ = intervals[std::min<std::uint32_t>(begun, cursor.slot_->count - 1U)].list;
+    __builtin_prefetch(&candidates_[cursor.list_]);
+}
+
+const Candidate& Table::decide(const Cursor& cursor, const FlowKey& flow) const noexcept {
+    for (const Held* held = &candidates_[cursor.list_];; ++held) {
         const Candidate& candidate = held->candidate;
         const bool protocol = candidate.protocol == kAnyProtocol || candidate.protocol == flow.protocol;
         if (protocol && (candidate.ports.any() || (flow.has_port && candidate.ports.contains(flow.port)))) {
@@ -315,13 +323,11 @@ const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
     }
 }
 
-void Table::prefetch(wire::Ipv4Address correspondent) const noexcept {
-    if (root_.bits != 0) {
-        const std::uint32_t mask = (std::uint32_t{1} << root_.bits) - 1;
-        __builtin_prefetch(slots_.data() + root_.at + (correspondent.host() >> root_.shift & mask));
-    } else {
-        __builtin_prefetch(intervals_.data());
-    }
+const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
+    Cursor cursor = begin(flow.correspondent);
+    descend(cursor);
+    settle(cursor);
+    return decide(cursor, flow);
 }
 
 std::vector<Entry> Table::entries() const {

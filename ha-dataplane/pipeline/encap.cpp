@@ -19,18 +19,11 @@ constexpr std::uint64_t kFragmentLifetimeS = 30;
 
 }  // namespace
 
-/// Three passes over what goes to nodes: the policy's lines, the uplink, the headers. ICMP errors that come up on the
+/// Two passes over what goes to nodes: the uplink, the headers. ICMP errors that come up on the
 /// way join the list's end and get their own round.
 void Pipeline::encap_all() {
     for (unsigned done = 0; done < downlink_.count;) {
         const unsigned end = downlink_.count;
-        for (unsigned i = done; i < end; ++i) {
-            const Packet& packet = *downlink_.items[i];
-            const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
-            if (policy != nullptr) {
-                policy->table.prefetch(packet.ip->from());
-            }
-        }
         for (unsigned i = done; i < end; ++i) {
             if (choose_uplink(*downlink_.items[i])) {
                 routes_.prefetch(wire::Ipv4Address{downlink_.items[i]->uplink.care_of()});

@@ -49,11 +49,8 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
         }
         sort(express_[i], frames[i], in);
     }
-    for (unsigned i = 0; i < count; ++i) {
-        if (express_[i].lane == Express::Lane::encap) {
-            foresee(express_[i]);
-        }
-    }
+    look_up_policies(count);
+    judge(count);
     unsigned done = 0;  // frames before it are dealt with; from it to i they wait for a general run
     for (unsigned i = 0; i < count; ++i) {
         const Express::Lane lane = express_[i].lane;
@@ -73,6 +70,40 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
     }
 }
 
+/// Begins the lookups of all encapsulations and takes them as far as the list of candidates, step by step.
+void Pipeline::look_up_policies(unsigned count) {
+    std::array<Express*, kBurst> looking;
+    unsigned lookups = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        Express& packet = express_[i];
+        if (packet.lane == Express::Lane::encap) {
+            routes_.prefetch(packet.ip->from());
+            packet.policy = packet.binding->policy.load(std::memory_order_acquire);
+            if (packet.policy != nullptr) {
+                packet.cursor = packet.policy->table.begin(packet.ip->from());
+                looking[lookups++] = &packet;
+            }
+        }
+    }
+    for (unsigned i = 0; i < lookups; ++i) {
+        looking[i]->policy->table.descend(looking[i]->cursor);
+    }
+    for (unsigned i = 0; i < lookups; ++i) {
+        looking[i]->policy->table.settle(looking[i]->cursor);
+    }
+}
+
+/// What does not qualify leaves the lane.
+void Pipeline::judge(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+        Express& packet = express_[i];
+        const bool stays = packet.lane == Express::Lane::encap   ? may_encap(packet)
+                           : packet.lane == Express::Lane::decap ? may_decap(packet)
+                                                                 : false;
+        packet.lane = stays ? packet.lane : Express::Lane::general;
+    }
+}
+
 /// By the headers alone; asks for the binding's line.
 void Pipeline::sort(Express& packet, rte_mbuf* frame, const tables::Port& port) const {
     auto* ethernet = rte_pktmbuf_mtod(frame, EthernetHeader*);
@@ -87,6 +118,10 @@ void Pipeline::sort(Express& packet, rte_mbuf* frame, const tables::Port& port) 
         packet.binding = directory_.slot(ip->to());
         if (packet.binding != nullptr) {
             rte_prefetch0(packet.binding);
+            // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where
+            // the tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
+            __builtin_prefetch(reinterpret_cast<std::uint8_t*>(ethernet) - sizeof(TunnelHeaders), 1);
+            rte_mbuf_prefetch_part2(frame);
             packet.lane = Express::Lane::encap;
         }
         return;

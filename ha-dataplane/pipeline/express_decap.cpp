@@ -29,6 +29,10 @@ bool ordinary(const Ipv4Header& inner, std::uint16_t tunnel_port) {
     }
 }
 
+Ipv4Header& inner_of(const Express& packet) {
+    return *reinterpret_cast<Ipv4Header*>(reinterpret_cast<TunnelHeaders*>(packet.ip) + 1);
+}
+
 }  // namespace
 
 /// One of the binding's uplinks, up or not, is where the packet came from.
@@ -43,29 +47,33 @@ bool Pipeline::tuple_holds(const Express& packet, const UdpHeader& udp) const {
     return holds;
 }
 
-/// Tunnel data from frame to frame. False: nothing was changed.
-bool Pipeline::express_decap(Express& packet) {
+/// Everything that does not depend on the way out.
+bool Pipeline::may_decap(const Express& packet) const {
     const auto& headers = *reinterpret_cast<const TunnelHeaders*>(packet.ip);
-    auto* inner = reinterpret_cast<Ipv4Header*>(reinterpret_cast<TunnelHeaders*>(packet.ip) + 1);
+    const Ipv4Header& inner = inner_of(packet);
     const unsigned udp_length = headers.udp.length.host();
-    const unsigned length = inner->total_length.host();
+    const unsigned length = inner.total_length.host();
     const unsigned framing = sizeof(UdpHeader) + sizeof(TunnelHeader);
     if (udp_length > packet.ip->total_length.host() - sizeof(Ipv4Header) || length < sizeof(Ipv4Header) ||
-        framing + length > udp_length || packet.ip->ecn() != 0 || !ordinary(*inner, shared_->settings.tunnel_port) ||
-        !plain_header_holds(*inner) || !tuple_holds(packet, headers.udp)) {
+        framing + length > udp_length || packet.ip->ecn() != 0 || !ordinary(inner, shared_->settings.tunnel_port) ||
+        !plain_header_holds(inner) || !tuple_holds(packet, headers.udp) || !inner.to().is_unicast() ||
+        inner.destination == inner.source || directory_.slot(inner.to()) != nullptr) {
         return false;
     }
-    if (headers.udp.checksum != be16{0} &&
-        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
-        std::uint16_t sum = 0;
-        if (!udp_sum(packet.mbuf, sizeof(EthernetHeader) + sizeof(Ipv4Header), headers.ip, headers.udp.length, sum) ||
-            sum != 0xffff) {
-            return false;
-        }
+    if (headers.udp.checksum == be16{0} ||
+        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+        return true;
     }
-    const wire::Ipv4Address to = inner->to();
-    if (!to.is_unicast() || inner->destination == inner->source || directory_.slot(to) != nullptr || !resolve(to) ||
-        length > egress_.mtu) {
+    std::uint16_t sum = 0;
+    return udp_sum(packet.mbuf, sizeof(EthernetHeader) + sizeof(Ipv4Header), headers.ip, headers.udp.length, sum) &&
+           sum == 0xffff;
+}
+
+/// Tunnel data from frame to frame. False: nothing was changed.
+bool Pipeline::express_decap(Express& packet) {
+    Ipv4Header* inner = &inner_of(packet);
+    const unsigned length = inner->total_length.host();
+    if (!resolve(inner->to()) || length > egress_.mtu) {
         return false;
     }
     decrement_ttl(*inner);

@@ -45,18 +45,9 @@ policy::FlowKey key_of(const Ipv4Header& ip) {
 
 }  // namespace
 
-/// Asks for the lines of the policy and of the route back to the source.
-void Pipeline::foresee(Express& packet) const {
-    packet.policy = packet.binding->policy.load(std::memory_order_acquire);
-    if (packet.policy != nullptr) {
-        packet.policy->table.prefetch(packet.ip->from());
-    }
-    routes_.prefetch(packet.ip->from());
-}
-
 /// The first uplink of the rule, or of the node's order, that is up. Each word is read once. The order is walked from
 /// its end, so that which uplink it is does not decide a branch.
-bool Pipeline::choose(const Express& packet, UplinkWord& uplink, std::uint16_t& mtu) const {
+bool Pipeline::choose(Express& packet) const {
     const Binding& binding = *packet.binding;
     const std::uint32_t order = binding.order.load(std::memory_order_acquire);
     const unsigned count = Binding::count(order);
@@ -66,18 +57,18 @@ bool Pipeline::choose(const Express& packet, UplinkWord& uplink, std::uint16_t& 
         for (unsigned position = count; position-- != 0;) {
             const unsigned slot = Binding::slot(order, position);
             const UplinkWord word = binding.uplink(slot);
-            const bool take = word.up() & fits(word);
-            found = take ? word.bits() : found;
-            found_slot = take ? slot : found_slot;
+            const std::uint64_t take = -static_cast<std::uint64_t>(word.up() & fits(word));  // all ones or none
+            found = (word.bits() & take) | (found & ~take);
+            found_slot = static_cast<unsigned>((slot & take) | (found_slot & ~take));
         }
-        uplink = UplinkWord{found};
-        mtu = binding.mtu[found_slot].load(std::memory_order_relaxed);
+        packet.uplink = UplinkWord{found};
+        packet.tunnel_mtu = binding.mtu[found_slot].load(std::memory_order_relaxed);
         return found != 0;
     };
     if (packet.policy == nullptr) {
         return first_up([](UplinkWord) { return true; });
     }
-    for (const policy::Label name : packet.policy->table.lookup(key_of(*packet.ip)).uplinks) {
+    for (const policy::Label name : packet.policy->table.decide(packet.cursor, key_of(*packet.ip)).uplinks) {
         if (first_up([name](UplinkWord word) { return word.name() == name; })) {
             return true;
         }
@@ -85,21 +76,24 @@ bool Pipeline::choose(const Express& packet, UplinkWord& uplink, std::uint16_t& 
     return false;
 }
 
+/// Everything that does not depend on the way out.
+bool Pipeline::may_encap(Express& packet) const {
+    const Ipv4Header& ip = *packet.ip;
+    return ordinary(ip, shared_->settings.home_agent) && routes_.lookup(ip.from()).kind() != tables::RouteKind::local &&
+           choose(packet) && ip.total_length.host() <= packet.tunnel_mtu &&
+           rte_pktmbuf_headroom(packet.mbuf) >= sizeof(TunnelHeaders);
+}
+
 /// A packet to a node from frame to frame. False: nothing was changed.
 bool Pipeline::express_encap(Express& packet) {
-    const Ipv4Header& ip = *packet.ip;
-    UplinkWord uplink;
-    std::uint16_t tunnel_mtu = 0;
-    const unsigned length = ip.total_length.host();
-    if (!ordinary(ip, shared_->settings.home_agent) || routes_.lookup(ip.from()).kind() == tables::RouteKind::local ||
-        !choose(packet, uplink, tunnel_mtu) || length > tunnel_mtu || !resolve(wire::Ipv4Address{uplink.care_of()}) ||
-        length + sizeof(TunnelHeaders) > egress_.mtu || rte_pktmbuf_headroom(packet.mbuf) < sizeof(TunnelHeaders)) {
+    const unsigned length = packet.ip->total_length.host();
+    if (!resolve(wire::Ipv4Address{packet.uplink.care_of()}) || length + sizeof(TunnelHeaders) > egress_.mtu) {
         return false;
     }
     decrement_ttl(*packet.ip);
     forget_offloads(*packet.mbuf);
     auto* headers = reinterpret_cast<TunnelHeaders*>(packet.ip) - 1;
-    write_tunnel(*headers, ip, uplink);
+    write_tunnel(*headers, *packet.ip, packet.uplink);
     counters_.count(Event::downlink_packets);
     counters_.count(Event::downlink_bytes, length);
     leave(packet.mbuf, &headers->ip, static_cast<unsigned>(length + sizeof(TunnelHeaders)));

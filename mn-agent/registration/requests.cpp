@@ -49,7 +49,7 @@ Pending Client::Implementation::send(Binding& via, mip::RegistrationRequest& req
     via.keepalive.sent(now.monotonic);
     ++counters.requests_sent;
     counters.retransmissions += earlier > 0 ? 1 : 0;
-    actions.push_back(SendRegistration{via.label, mip::encode(request, config.authenticator)});
+    actions.emplace_back(SendRegistration{via.label, mip::encode(request, config.authenticator)});
     return pending;
 }
 
@@ -139,7 +139,7 @@ void Client::Implementation::send_echo(Binding& binding, Now now) {
                                   .nonce = config.random()};
     binding.echo_sent_at = now.monotonic;
     ++counters.keepalives_sent;
-    actions.push_back(SendKeepalive{binding.label, mip::encode_echo_request(*binding.echo)});
+    actions.emplace_back(SendKeepalive{binding.label, mip::encode_echo_request(*binding.echo)});
 }
 
 }  // namespace homeward::mn::registration

@@ -114,7 +114,6 @@ TEST(Table, SameAnswerAsTheOrderedList) {
         const auto entries = table->entries();
         for (int i = 0; i < 200; ++i) {
             const FlowKey flow = random.flow(policy);
-            table->prefetch(flow.correspondent);
             ASSERT_NO_FATAL_FAILURE(expect_same(policy, *table, flow)) << "seed " << seed;
             const Candidate& mapped = lookup_in(entries, flow);
             ASSERT_EQ(mapped.rule, table->lookup(flow).rule) << "seed " << seed << ' ' << describe(flow);

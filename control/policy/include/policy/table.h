@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -39,7 +40,7 @@ struct Entry {
 /// ended by the first unconditional one. Candidates that an earlier one covers are left out. An address finds its
 /// interval through a radix index whose nodes are as wide as the number of intervals below them asks for: a crowded
 /// /16 gets a fine index, an empty one is a single slot. Eight intervals fit a cache line and are searched as they
-/// are; a slot with one interval holds its list. With 100,000 scattered rules a lookup thus reads a slot, a line of
+/// are. With 100,000 scattered rules a lookup thus reads a slot, a line of
 /// intervals and the candidate; with a dense block of hosts two slots and the candidate. A table of a few rules has no
 /// index at all.
 class Table {
@@ -49,8 +50,14 @@ class Table {
 
     /// The candidate that decides for `flow`. Never null; alive as long as the table.
     const Candidate& lookup(const FlowKey& flow) const noexcept;
-    /// Brings the lines that `lookup(correspondent)` reads first towards the cache.
-    void prefetch(wire::Ipv4Address correspondent) const noexcept;
+
+    /// A lookup in four steps, for who has many to do: each asks for the line that the next one reads, so that the
+    /// cache misses of a burst overlap. `begin`, `descend`, `settle`, then `decide` is `lookup`.
+    class Cursor;
+    Cursor begin(wire::Ipv4Address correspondent) const noexcept;
+    void descend(Cursor& cursor) const noexcept;
+    void settle(Cursor& cursor) const noexcept;
+    const Candidate& decide(const Cursor& cursor, const FlowKey& flow) const noexcept;
 
     /// Every distinct prefix (0.0.0.0/0 always among them) in address order, for a longest-prefix map.
     std::vector<Entry> entries() const;
@@ -65,7 +72,7 @@ class Table {
         std::uint32_t list;
     };
     /// Where the search goes on. `bits` > 0: `at` is the first of 1 << bits slots, chosen by the address bits above
-    /// `shift`. `bits` == 0 and `count` == 1: `at` is the list. Else the interval is one of `count` from `at` on.
+    /// `shift`. `bits` == 0: the interval is one of `count` from `at` on.
     struct Slot {
         std::uint32_t at = 0;
         std::uint8_t bits = 0;
@@ -81,17 +88,29 @@ class Table {
         std::uint32_t list;
     };
 
-    std::uint32_t list_of(std::uint32_t address) const noexcept;
-
     std::uint32_t block_ = 0;      ///< first address of the aligned block that all boundaries lie in
     std::uint8_t block_bits_ = 0;  ///< its size, as a power of two
-    std::uint32_t below_ = 0;      ///< list of the addresses below the block
-    std::uint32_t above_ = 0;
+    std::array<Slot, 2> outside_;  ///< of the addresses below and above the block
     Slot root_;
     std::vector<Slot> slots_;
     std::vector<Interval> intervals_;
     std::vector<Held> candidates_;  ///< lists one behind the other; each ends with an unconditional candidate
     std::vector<PrefixList> prefixes_;
+};
+
+/// Where a lookup stands. Belongs to the table that began it.
+class Table::Cursor {
+  public:
+    Cursor() = default;
+
+  private:
+    friend class Table;
+
+    Cursor(std::uint32_t address, const Slot* slot) : address_(address), slot_(slot) {}
+
+    std::uint32_t address_ = 0;
+    std::uint32_t list_ = 0;  ///< after settle
+    const Slot* slot_ = nullptr;
 };
 
 }  // namespace homeward::policy

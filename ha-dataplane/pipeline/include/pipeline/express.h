@@ -12,10 +12,11 @@ namespace homeward::pipeline {
 /// The express lane's view of one packet.
 ///
 /// Theory of operation. A burst is sorted by a look at its headers: tunnel data for us, a packet to a home address, or
-/// anything else; the binding's line is asked for. A second look, when that line has come, asks for the policy's. Then
-/// the packets are taken in their order, so that no flow is reordered: an express packet from frame to frame in one
-/// function, in which every check precedes every change; when one fails, the packet is as it came and goes, with its
-/// neighbours of the same kind, through the general stages. Those alone know errors, fragments, options, ICMP, SYNs
+/// anything else; the binding's line is asked for. The policies are looked up step by step for the whole burst. Then
+/// each packet is judged, and at last the packets are taken in their order, so that no flow is reordered. Each of these
+/// passes is short, so that the processor has many packets' loads under way at once. Every check precedes every
+/// change: when one fails, the packet is as it came and goes, with its neighbours of the same kind, through the
+/// general stages. Those alone know errors, fragments, options, ICMP, SYNs
 /// and whatever needs more than a word of state, and they alone name drops. The lane may therefore give up on any
 /// packet, but must never do with one what the stages would not: tests/packets compares the two.
 struct Express {
@@ -29,6 +30,9 @@ struct Express {
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;
     const tables::Policy* policy = nullptr;
+    policy::Table::Cursor cursor;  ///< of the policy, for the source
+    tables::UplinkWord uplink;     ///< encap: the chosen one
+    std::uint16_t tunnel_mtu = 0;  ///< its
     Lane lane = Lane::general;
 };
 

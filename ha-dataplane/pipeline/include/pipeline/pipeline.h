@@ -78,11 +78,14 @@ class Pipeline {
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
     void sort(Express& packet, rte_mbuf* frame, const tables::Port& port) const;
-    bool express_decap(Express& packet);
+    void look_up_policies(unsigned count);
+    void judge(unsigned count);
+    bool may_decap(const Express& packet) const;
     bool tuple_holds(const Express& packet, const UdpHeader& udp) const;
-    void foresee(Express& packet) const;
+    bool express_decap(Express& packet);
+    bool may_encap(Express& packet) const;
+    bool choose(Express& packet) const;
     bool express_encap(Express& packet);
-    bool choose(const Express& packet, tables::UplinkWord& uplink, std::uint16_t& mtu) const;
     bool resolve(wire::Ipv4Address to);
     void leave(rte_mbuf* frame, Ipv4Header* ip, unsigned length);
     // classify.cpp
