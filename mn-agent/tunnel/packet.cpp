@@ -135,14 +135,16 @@ bool clamp_mss(Packet packet, std::uint16_t limit) noexcept {
         return false;
     }
     const std::size_t checksum = header_length(packet) + 16;
-    // The option may start at an odd offset: then its value straddles two words of the checksum. Both are updated.
-    const std::size_t word = at & ~std::size_t{1};
-    const std::array<std::uint16_t, 2> before{get16(packet, word), get16(packet, word + 2)};
+    // The option may start at an odd offset: then its value straddles two words of the checksum. Both are updated. At
+    // an even one the packet may end behind it.
+    const std::size_t first = at & ~std::size_t{1};
+    const std::size_t last = (at + 1) & ~std::size_t{1};
+    const std::uint16_t before_first = get16(packet, first);
+    const std::uint16_t before_last = get16(packet, last);
     put16(packet, at, limit);
-    std::uint16_t sum = get16(packet, checksum);
-    sum = update_checksum(sum, before[0], get16(packet, word));
-    if (word != at) {
-        sum = update_checksum(sum, before[1], get16(packet, word + 2));
+    std::uint16_t sum = update_checksum(get16(packet, checksum), before_first, get16(packet, first));
+    if (last != first) {
+        sum = update_checksum(sum, before_last, get16(packet, last));
     }
     put16(packet, checksum, sum);
     return true;
