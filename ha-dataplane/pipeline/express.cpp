@@ -97,10 +97,9 @@ void Pipeline::look_up_policies(unsigned count) {
 void Pipeline::judge(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
         Express& packet = express_[i];
-        const bool stays = packet.lane == Express::Lane::encap   ? may_encap(packet)
-                           : packet.lane == Express::Lane::decap ? may_decap(packet)
-                                                                 : false;
-        packet.lane = stays ? packet.lane : Express::Lane::general;
+        if (packet.lane == Express::Lane::encap && !may_encap(packet)) {
+            packet.lane = Express::Lane::general;
+        }
     }
 }
 

@@ -73,7 +73,7 @@ bool Pipeline::may_decap(const Express& packet) const {
 bool Pipeline::express_decap(Express& packet) {
     Ipv4Header* inner = &inner_of(packet);
     const unsigned length = inner->total_length.host();
-    if (!resolve(inner->to()) || length > egress_.mtu) {
+    if (!may_decap(packet) || !resolve(inner->to()) || length > egress_.mtu) {
         return false;
     }
     decrement_ttl(*inner);

@@ -105,7 +105,7 @@ bool is_pci_address(const std::string& device) {
 }
 
 Result<std::vector<unsigned>> parse_cores(const std::string& text) {
-    const Error bad{fmt::format("dataplane.cores: expected CPU numbers like \"0,2-3\", not \"{}\"", text)};
+    const Error bad{fmt::format(R"(dataplane.cores: expected CPU numbers like "0,2-3", not "{}")", text)};
     std::vector<unsigned> cores;
     const char* at = text.data();
     const char* const end = at + text.size();
