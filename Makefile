@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench demo deps format fuzz help install lint test
+.PHONY: all bench bench-check bench-ha demo deps format fuzz help install lint test
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -44,6 +44,14 @@ bench: deps  ## measurements, held against the floors beside them
 	tools/build $(BUILD) $(SETUP)
 	tools/owned $(BUILD) meson test -C $(BUILD) --benchmark --no-rebuild --verbose
 
+bench-ha: deps  ## cycles a packet in the home agent's worker; FULL=1: the whole matrix
+	tools/build $(BUILD) $(SETUP)
+	ninja -C $(BUILD) bench/ha/bench-ha
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/ha/run.py --build $(BUILD) $(if $(FULL),--full)
+
+bench-check:  ## hold build/bench against bench/floors
+	/usr/bin/python3 -B bench/check.py --build $(BUILD)
+
 lint: deps  ## what may be said without running anything; only files changed since the last clean run
 	tools/build $(BUILD) $(SETUP)
 	tools/owned $(BUILD) tools/lint $(BUILD)
@@ -61,4 +69,4 @@ deps:  ## install what is missing (apt, as root)
 	@tools/install-packages $(PACKAGES)
 
 help:
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile

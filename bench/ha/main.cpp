@@ -29,7 +29,7 @@ struct Options {
     std::vector<double> loads;  ///< shares of the throughput just measured, for loss and latency
     unsigned runs = 9, rounds = 48, buffers = 2048;
     bool software_checksums = false;
-    bool updates = false;
+    double updates = 0;  ///< per second, during loads
     bool install = false;
 };
 
@@ -180,8 +180,8 @@ void Bench::latency(const Generator::Load& load, double rate, double share) {
     paced.packets_per_s = rate;
     for (unsigned run = 0; run < options_.runs; ++run) {
         std::unique_ptr<Updates> updates;
-        if (options_.updates) {
-            updates = std::make_unique<Updates>(*tables_, *population_);
+        if (options_.updates > 0) {
+            updates = std::make_unique<Updates>(*tables_, *population_, options_.updates);
             meanwhile_ = [&] { updates->some(); };
         }
         const auto result = play("homeward", paced, options_.rounds);
@@ -250,7 +250,7 @@ int main(int argc, char** argv) {
     app.add_option("--rounds", options.rounds, "passes over all buffers in a run");
     app.add_option("--buffers", options.buffers, "buffers per port");
     app.add_flag("--software-checksums", options.software_checksums, "devices that offload nothing");
-    app.add_flag("--updates", options.updates, "move nodes to other uplinks meanwhile, as fast as it goes");
+    app.add_option("--updates", options.updates, "during --loads: nodes that move to another uplink, per second");
     app.add_flag("--install", options.install,
                  "only: how long a fresh data plane takes to learn all nodes from control");
     CLI11_PARSE(app, argc, argv);

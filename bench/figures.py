@@ -1,0 +1,70 @@
+"""Figures that a measurement makes: kept with their spread, written as JSON, drawn."""
+
+import json
+import pathlib
+import platform
+import statistics
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+class Figures:
+    """Named numbers of one run. `build` is the build directory; results go to its bench/."""
+
+    def __init__(self, build):
+        self.build, self.rows = build, []
+
+    def add(self, name, values, unit):
+        self.rows.append({"name": name, "value": statistics.median(values), "unit": unit,
+                          "spread": [min(values), max(values)], "runs": len(values)})
+
+    def write(self, name):
+        directory = self.build / "bench"
+        directory.mkdir(exist_ok=True)
+        about = {"cpu": cpu_model(), "compiler": compiler(self.build), "commit": commit(), "kernel": platform.release()}
+        (directory / f"{name}.json").write_text(json.dumps({**about, "figures": self.rows}, indent=1) + "\n")
+        return directory
+
+    def table(self):
+        width = max(len(row["name"]) for row in self.rows)
+        return "\n".join(f"{row['name']:{width}} {row['value']:12.4g} {row['unit']:14} "
+                         f"{row['spread'][0]:.4g} … {row['spread'][1]:.4g}" for row in self.rows)
+
+
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def compiler(build):
+    log = build / "meson-logs" / "meson-log.txt"
+    for line in log.read_text().splitlines() if log.exists() else ():
+        if line.startswith("C++ compiler for the host machine:"):
+            return line.split('"')[1] if '"' in line else line.split(":", 1)[1].strip()
+    return "unknown"
+
+
+def commit():
+    done = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "rev-parse", "--short", "HEAD"],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def draw_lines(path, title, x_label, lines):
+    """`lines`: name → [(x, cycles)], on a logarithmic x axis."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for name, points in lines.items():
+        axes.plot(*zip(*points), marker="o", label=name)
+    axes.set(xscale="log", xlabel=x_label, ylabel="TSC cycles a packet", title=title, ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)

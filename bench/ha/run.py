@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""What a packet costs the home agent's worker: runs bench-ha over its scenarios, prints and draws what came out.
+
+    run.py [--build DIRECTORY] [--runs N] [--full]
+
+Writes ha.json, ha_bindings.png and ha_rules.png into BUILD/bench. Ratios are of medians within this run. Needs root (a
+network namespace for the TAP twins), two cores and 2 GB.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from figures import Figures, draw_lines
+
+BINDINGS = [1, 1000, 100_000, 1_000_000]
+RULES = [10, 1000, 100_000]
+UPDATES_PER_S = 250_000
+
+
+class Bench:
+    def __init__(self, build, runs):
+        self.binary, self.runs = build / "bench" / "ha" / "bench-ha", runs
+        self.cycles = collections.defaultdict(list)  # (nodes, rules, direction, packets, checksums, contestant)
+        self.set_aside = self.rounds = 0
+        self.hz = 0
+
+    def play(self, *options, runs=None):
+        """Runs bench-ha and returns its lines; throughput also goes into `cycles`."""
+        command = [str(self.binary), "--runs", str(runs or self.runs), *map(str, options)]
+        print("bench-ha", *command[1:], flush=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench-ha ended with {done.returncode}:\n{done.stderr}")
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        for line in lines:
+            self.rounds += line.get("rounds", 0)
+            self.set_aside += line.get("set_aside", 0)
+            if line["measurement"] == "throughput":
+                self.hz = line["hz"]
+                key = tuple(line[name] for name in ("nodes", "rules", "direction", "packets", "checksums", "contestant"))
+                self.cycles[key].append(line["cycles"])
+        return lines
+
+    def median(self, nodes, direction, rules=10, packets="small", checksums="device", contestant="homeward"):
+        return statistics.median(self.cycles[nodes, rules, direction, packets, checksums, contestant])
+
+
+def throughput(bench, full):
+    nodes = ",".join(map(str, BINDINGS))
+    everything = ("--directions", "uplink,downlink,both") if full else ("--directions", "uplink,downlink")
+    bench.play("--nodes", nodes, *everything)
+    bench.play("--nodes", 1000, "--rules", ",".join(map(str, RULES)), "--directions", "downlink", "--contestants", "homeward")
+    bench.play("--nodes", 1000, "--packets", "imix", *everything)
+    bench.play("--nodes", 1000, "--software-checksums", "--contestants", "homeward")
+    if full:
+        bench.play("--nodes", nodes, "--rules", ",".join(map(str, RULES)), "--packets", "small,imix", *everything)
+
+
+def report_throughput(bench, figures):
+    for (nodes, rules, direction, packets, checksums, contestant), values in bench.cycles.items():
+        name = f"ha.{direction}.{packets}.{nodes}_nodes.{rules}_rules"
+        suffix = "" if checksums == "device" else ".software_checksums"
+        figures.add(f"{name}{suffix}.{contestant}_cycles", values, "cycles/packet")
+        if contestant == "homeward":
+            figures.add(f"{name}{suffix}.homeward_mpps", [bench.hz / value / 1e6 for value in values], "Mpps")
+    for direction in ("uplink", "downlink"):
+        large, small = bench.median(1_000_000, direction), bench.median(1000, direction)
+        figures.add(f"ha.{direction}.growth_1k_to_1m", [large / small], "ratio")
+        figures.add(f"ha.{direction}.l3fwd_ratio", [bench.median(1000, direction, contestant="l3fwd") / small], "ratio")
+    many, few = bench.median(1000, "downlink", rules=100_000), bench.median(1000, "downlink")
+    figures.add("ha.downlink.growth_10_to_100k_rules", [many / few], "ratio")
+
+
+def latency(bench, figures):
+    for direction in ("uplink", "downlink"):
+        lines = bench.play("--nodes", 100_000, "--directions", direction, "--contestants", "homeward", "--loads", "0.5,0.9")
+        for load in (0.5, 0.9):
+            at_load = [line for line in lines if line["measurement"] == "latency" and line["load"] == load]
+            name = f"ha.{direction}.latency_{load:.0%}_load".replace("%", "")
+            for quantile in ("p50", "p99", "p999"):
+                figures.add(f"{name}.{quantile}", [line[f"{quantile}_us"] for line in at_load], "µs")
+            figures.add(f"{name}.lost_of_a_million", [1e6 * line["lost"] / (line["sent"] + line["lost"]) for line in at_load], "")
+
+
+def updates(bench, figures):
+    """Handovers while forwarding. What is lost with them is told apart from what is lost without by running both."""
+    options = ("--nodes", 1_000_000, "--directions", "downlink", "--contestants", "homeward", "--loads", "0.9")
+    lines = [line for line in bench.play(*options, "--updates", UPDATES_PER_S) if line["measurement"] == "latency"]
+    figures.add("ha.updates.per_second", [line["updates_per_s"] for line in lines], "1/s")
+    figures.add("ha.updates.packets_lost", [line["lost"] for line in lines], "")
+
+
+def installation(bench, figures):
+    lines = bench.play("--install", "--nodes", 1_000_000, runs=min(bench.runs, 5))
+    figures.add("ha.install_1m.seconds", [line["seconds"] for line in lines], "s")
+    figures.add("ha.install_1m.bytes_per_binding", [line["bytes_per_binding"] for line in lines], "B")
+
+
+def draw(bench, directory):
+    lines = {f"{direction}, {who}": [(nodes, bench.median(nodes, direction, contestant=who)) for nodes in BINDINGS]
+             for direction in ("uplink", "downlink") for who in ("homeward", "l3fwd", "io")}
+    draw_lines(directory / "ha_bindings.png", "Cycles a packet against bindings (64-byte inner packets)", "bindings", lines)
+    lines = {"downlink": [(rules, bench.median(1000, "downlink", rules=rules)) for rules in RULES]}
+    draw_lines(directory / "ha_rules.png", "Cycles a packet against the policy's rules", "rules", lines)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
+    arguments.add_argument("--runs", type=int, default=9)
+    arguments.add_argument("--full", action="store_true")
+    options = arguments.parse_args()
+    bench, figures = Bench(options.build.resolve(), options.runs), Figures(options.build.resolve())
+    throughput(bench, options.full)
+    report_throughput(bench, figures)
+    latency(bench, figures)
+    updates(bench, figures)
+    installation(bench, figures)
+    figures.add("ha.rounds_set_aside", [bench.set_aside / (bench.rounds + bench.set_aside)], "share")
+    directory = figures.write("ha")
+    draw(bench, directory)
+    print(figures.table())
+    print(f"written: {directory}/ha.json, ha_bindings.png, ha_rules.png; `make bench-check` holds it against bench/floors")
+
+
+if __name__ == "__main__":
+    main()
