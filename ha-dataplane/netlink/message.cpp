@@ -17,6 +17,7 @@ template <std::size_t Max>
 struct Attributes {
     std::array<const nlattr*, Max + 1> by_type{};
 
+    // cppcheck-suppress CastIntegerToAddressAtReturn  // takes the element for an integer
     const nlattr* operator[](std::size_t type) const { return by_type[type]; }
 };
 

@@ -106,8 +106,8 @@ Lab::Lab(bool settled, bool express)
     ipc::Binding second{.home_address = kNode2.value, .uplink_count = 1};
     second.uplinks[0] = {kWlan2.value, kWlan2Port, 1, 11, ipc::kUplinkUp, 0, 0};
     put(second);
-    pipeline_ = std::make_unique<pipeline::Pipeline>(
-        pipeline::Pipeline::Config{.tables = &tables_, .counters = counters_.get(), .pool = pool_, .tsc_hz = kHz, .express = express});
+    pipeline_ = std::make_unique<pipeline::Pipeline>(pipeline::Pipeline::Config{
+        .tables = &tables_, .counters = counters_.get(), .pool = pool_, .tsc_hz = kHz, .express = express});
 }
 
 Lab::~Lab() {
