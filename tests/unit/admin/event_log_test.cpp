@@ -66,6 +66,7 @@ TEST(EventLog, ManyThreadsPushAndSubscribe) {
     EventLog log(4 * kEvents);
     const auto subscription = log.subscribe([] {});
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&log] {
             for (int i = 0; i < kEvents; ++i) {

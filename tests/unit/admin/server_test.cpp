@@ -108,7 +108,7 @@ std::string curl(const std::filesystem::path& socket, const std::string& argumen
 /// Reads the event stream on a thread; `lines` as they came.
 class Reader {
   public:
-    Reader(Client client, EventLog& events) : thread_([this, client] { read(client); }) {
+    Reader(const Client& client, EventLog& events) : thread_([this, client] { read(client); }) {
         // Subscribed for certain only when the first line is here.
         while (first_.wait_for(5ms) != std::future_status::ready) {
             events.push("first", "");
@@ -260,6 +260,7 @@ TEST_F(AdminServer, ServesManyClientsAtOnce) {
     serve();
     std::atomic<int> good{0};
     std::vector<std::thread> threads;
+    threads.reserve(8);
     for (int t = 0; t < 8; ++t) {
         threads.emplace_back([&, t] {
             for (int i = 0; i < 25; ++i) {

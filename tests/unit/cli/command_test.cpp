@@ -36,7 +36,7 @@ class Node : public testing::Test {
     }
     ~Node() override { server_.stop(); }
 
-    int run(std::vector<std::string> arguments) {
+    int run(const std::vector<std::string>& arguments) {
         out_.str("");
         err_.str("");
         return cli::run(arguments,

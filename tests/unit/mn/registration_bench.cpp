@@ -48,7 +48,7 @@ ClientConfig Bench::config(const std::function<void(ClientConfig&)>& adjust) {
     return config;
 }
 
-Bench::Bench(std::function<void(ClientConfig&)> adjust)
+Bench::Bench(const std::function<void(ClientConfig&)>& adjust)
     : authenticator(256, mip::Algorithm::hmac_sha256, kKey), client(config(adjust)) {}
 
 void Bench::up(Label label, std::uint32_t care_of, std::uint64_t gateway) {

@@ -34,7 +34,7 @@ struct SentEcho {
 
 class Bench {
   public:
-    explicit Bench(std::function<void(ClientConfig&)> adjust = {});
+    explicit Bench(const std::function<void(ClientConfig&)>& adjust = {});
 
     Now now() const { return {monotonic, std::chrono::seconds{1'700'000'000} + monotonic + clock_error}; }
     void up(Label label, std::uint32_t care_of = 0, std::uint64_t gateway = 1);
