@@ -73,7 +73,7 @@ class Peer {
         header.sequence = sequence;
         header.count = 1;
         ipc::Refused reason;
-        std::strcpy(reason.reason.data(), "no room");
+        std::string_view{"no room"}.copy(reason.reason.data(), reason.reason.size() - 1);
         send(header, &reason, sizeof reason);
     }
 
@@ -299,7 +299,7 @@ TEST_F(PublisherTest, CountersAreAskedForAndAbsentWithoutADataPlane) {
         header.count = 1;
         header.more = more;
         ipc::Counter counter;
-        std::strcpy(counter.name.data(), more != 0 ? "drop.a" : "drop.b");
+        std::string_view{more != 0 ? "drop.a" : "drop.b"}.copy(counter.name.data(), counter.name.size() - 1);
         counter.value = 3;
         peer.send(header, &counter, sizeof counter);
     }

@@ -1,9 +1,9 @@
 #include "store/store.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <fstream>
 #include <map>
 
