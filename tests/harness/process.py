@@ -19,7 +19,7 @@ class Timeout(HarnessError):
     """A condition that did not come true in its bounded wait."""
 
 
-def wait_until(condition, what, timeout=10.0, interval=0.02):
+def wait_until(condition, what, timeout=30.0, interval=0.02):
     """Polls `condition` until it is true and returns its value; Timeout names `what` after `timeout` seconds.
 
     The bound only ends a wait that would never end; no test asserts that something was fast."""

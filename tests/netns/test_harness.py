@@ -13,6 +13,7 @@ import textwrap
 
 import pytest
 from harness.capture import read_pcap
+from harness.flow import UdpFlow
 from harness.netns import Topology, remove_leftovers
 from harness.process import HarnessError, Timeout, run, wait_until
 
@@ -49,6 +50,16 @@ def test_capture_has_every_packet_between_start_and_stop():
         frames = list(read_pcap(capture.stop()))
     assert len(frames) == 10
     assert all(length == 98 for _, _, length in frames)
+
+
+def test_capture_ends_though_packets_came_before_its_filter():
+    """They arrived at its socket, and the filter keeps them from the file."""
+    with Topology("early") as net:
+        a, b = pair(net)
+        flow = UdpFlow(a, b, "10.0.0.2", rate=20000, size=64)
+        for number in range(8):
+            assert list(read_pcap(b.capture("eth0", name=f"icmp-{number}", expression="icmp").stop())) == []
+        flow.sender.stop()
 
 
 def test_a_long_cable_delays_both_ways_and_loses_nothing():
