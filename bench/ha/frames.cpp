@@ -32,8 +32,14 @@ void write_ip(std::uint8_t* at, std::uint16_t length, std::uint32_t source, std:
 }
 
 void write_udp(std::uint8_t* at, std::uint16_t from, std::uint16_t to, std::uint16_t length) {
-    // The checksum is the device's business (`Generator::Offloads`), or zero.
+    // The checksum is open: a home agent looks at the outer header's alone, which `finish_udp` fills in.
     *reinterpret_cast<pipeline::UdpHeader*>(at) = {be16{from}, be16{to}, be16{length}, be16{0}};
+}
+
+/// Once everything behind it is written: whoever must verify it in software pays for every byte.
+void finish_udp(std::uint8_t* ip) {
+    auto& udp = *reinterpret_cast<pipeline::UdpHeader*>(ip + 20);
+    udp.checksum = be16::from_raw(rte_ipv4_udptcp_cksum(reinterpret_cast<const rte_ipv4_hdr*>(ip), &udp));
 }
 
 }  // namespace
@@ -65,6 +71,7 @@ std::uint16_t Frames::uplink(std::uint8_t* at) {
         HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {0, 0}};
     write_ip(at + kEthernet + 32, inner, population_.home_address(node), correspondent());
     write_udp(at + kEthernet + 52, 5000, 443, static_cast<std::uint16_t>(inner - 20));
+    finish_udp(at + kEthernet);
     return static_cast<std::uint16_t>(kEthernet + outer);
 }
 
