@@ -330,6 +330,17 @@ const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
     return decide(cursor, flow);
 }
 
+bool Table::asks_for_port(const FlowKey& flow) const noexcept {
+    Cursor cursor = begin(flow.correspondent);
+    descend(cursor);
+    settle(cursor);
+    const Held* held = &candidates_[cursor.list_];
+    while (held->candidate.protocol != kAnyProtocol && held->candidate.protocol != flow.protocol) {
+        ++held;
+    }
+    return !held->candidate.ports.any();
+}
+
 std::vector<Entry> Table::entries() const {
     std::vector<Entry> entries;
     entries.reserve(prefixes_.size());

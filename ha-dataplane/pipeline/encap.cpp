@@ -38,7 +38,8 @@ void Pipeline::encap_all() {
     }
 }
 
-/// Sets the packet's uplink: the first one of the rule that is up. Drops the packet when there is none.
+/// Sets the packet's uplink: the first one of the rule that is up. Drops the packet when there is none, and keeps it
+/// when it has to wait for its first fragment.
 bool Pipeline::choose_uplink(Packet& packet) {
     const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
     if (policy == nullptr) {
@@ -48,7 +49,11 @@ bool Pipeline::choose_uplink(Packet& packet) {
         drop(packet, Drop::encap_no_uplink);
         return false;
     }
-    const policy::LabelList& names = policy->table.lookup(flow_key(packet)).uplinks;
+    const policy::FlowKey key = flow_key(packet);
+    if (hold_early(packet, policy->table, key)) {
+        return false;
+    }
+    const policy::LabelList& names = policy->table.lookup(key).uplinks;
     if (!names.empty() && take_first_up(packet, &names)) {
         return true;
     }
@@ -104,6 +109,7 @@ policy::FlowKey Pipeline::flow_key(const Packet& packet) {
         key.port = reinterpret_cast<const be16*>(ports)->host();
         if (ip.is_fragment()) {
             fragments_.remember(ip, key.port, now_);
+            release_early(ip);
         }
     }
     return key;

@@ -1,5 +1,7 @@
 #include "pipeline/pipeline.h"
 
+#include <rte_random.h>
+
 #include "prefetch.h"
 
 namespace homeward::pipeline {
@@ -12,12 +14,18 @@ Pipeline::Pipeline(const Config& config)
       counters_(*config.counters),
       pool_(config.pool),
       tsc_hz_(config.tsc_hz),
-      express_lane_(config.express) {}
+      express_lane_(config.express),
+      fragments_(rte_rand()) {}
 
 Pipeline::~Pipeline() {
     for (Waiting::Entry& entry : waiting_.entries()) {
         for (unsigned i = 0; i < entry.count; ++i) {
             drop(entry.packets[i], stats::Drop::stopping);
+        }
+    }
+    for (const EarlyFragments::Entry& entry : early_.entries()) {
+        if (entry.mbuf != nullptr) {
+            drop(entry.mbuf, stats::Drop::stopping);
         }
     }
 }
@@ -60,6 +68,21 @@ void Pipeline::run_general(std::uint16_t port, Source source, rte_mbuf** frames,
         classify(packet);
     }
     run_stages();
+}
+
+void Pipeline::tick(std::uint64_t now, Output& output) {
+    if (waiting_.empty() && early_.empty()) {
+        return;
+    }
+    shared_ = &tables_.shared();
+    output_ = &output;
+    now_ = now;
+    if (!waiting_.empty()) {
+        settle_neighbours();
+    }
+    if (!early_.empty()) {
+        expire_early();
+    }
 }
 
 void Pipeline::run_stages() {

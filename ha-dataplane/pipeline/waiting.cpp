@@ -26,13 +26,7 @@ void Pipeline::hold(std::uint16_t port, wire::Ipv4Address neighbour, rte_mbuf* m
     counters_.count(Event::neighbour_held);
 }
 
-void Pipeline::tick(std::uint64_t now, Output& output) {
-    if (waiting_.empty()) {
-        return;
-    }
-    shared_ = &tables_.shared();
-    output_ = &output;
-    now_ = now;
+void Pipeline::settle_neighbours() {
     for (Waiting::Entry& entry : waiting_.entries()) {
         if (entry.count != 0) {
             settle(entry);

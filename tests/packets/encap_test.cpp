@@ -280,37 +280,6 @@ TEST(Encap, ErrorsAreRateLimited) {
     EXPECT_EQ(lab.count(Event::icmp_sent), 15U);
 }
 
-TEST(Encap, FragmentsFollowTheirFirst) {
-    Lab lab;
-    lab.put_policy(
-        1, {.rules = {{.correspondent = {}, .protocol = 17, .ports = {5000, 5000}, .uplinks = {2}}}, .fallback = {1}});
-    lab.put(lab.node_record());
-    const auto fragment = [](std::uint16_t id, bool first) {
-        const Ip ip{.src = kFar,
-                    .dst = kNode,
-                    .id = id,
-                    .mf = first,
-                    .offset = static_cast<std::uint16_t>(first ? 0 : 16),
-                    .protocol = 17};
-        return on_home_link(first ? ip / (Udp{.src = 5000, .dst = 9, .length = 30, .checksum = 0} / Raw{"12345678"})
-                                  : ip / Raw{"123456"})
-            .bytes();
-    };
-    const auto uplink_of = [](const Emitted& emitted) {
-        return Bytes(emitted.frame.begin() + 30, emitted.frame.begin() + 34) == Bytes{172, 17, 2, 3} ? 2 : 1;
-    };
-    lab.run(kHome, Origin::wire, fragment(77, true));
-    lab.run(kHome, Origin::wire, fragment(77, false));
-    lab.run(kHome, Origin::wire, fragment(78, false));  // its first one was never seen: matched without port
-    lab.advance_ms(31'000);
-    lab.run(kHome, Origin::wire, fragment(77, false));  // too late
-    ASSERT_EQ(lab.emitted.size(), 4U);
-    EXPECT_EQ(uplink_of(lab.emitted[0]), 2);
-    EXPECT_EQ(uplink_of(lab.emitted[1]), 2);
-    EXPECT_EQ(uplink_of(lab.emitted[2]), 1);
-    EXPECT_EQ(uplink_of(lab.emitted[3]), 1);
-}
-
 /// Puts fragments back together; empty when they do not fit.
 Bytes reassemble(const std::vector<Bytes>& pieces) {
     Bytes whole;

@@ -86,6 +86,25 @@ TEST(Table, FirstMatchInOrderWins) {
     }
 }
 
+TEST(Table, AsksForThePortWhereItDecides) {
+    const auto table = Table::compile({{rule("10.1.0.0/16", {2}, 17, {5000, 5999}), rule("10.0.0.0/8", {1}, 6),
+                                        rule("10.1.0.0/16", {3}, 6, {80, 80}), rule("10.2.0.0/16", {4})},
+                                       {9}});
+    ASSERT_TRUE(table.ok());
+    struct Row {
+        const char* correspondent;
+        std::uint8_t protocol;
+        bool asks;
+    };
+    constexpr Row kRows[] = {{"10.1.2.3", 17, true}, {"10.1.2.3", 6, false},  // an earlier rule takes all of TCP
+                             {"10.1.2.3", 1, false}, {"10.2.0.1", 17, false},
+                             {"10.3.0.1", 6, false}, {"192.0.2.1", 17, false}};
+    for (const Row& row : kRows) {
+        EXPECT_EQ(table->asks_for_port({*Ipv4Address::parse(row.correspondent), row.protocol}), row.asks)
+            << row.correspondent << ' ' << int{row.protocol};
+    }
+}
+
 TEST(Table, EmptyPolicyIsItsDefault) {
     const auto table = Table::compile({{}, {7, 8}});
     ASSERT_TRUE(table.ok());

@@ -59,6 +59,9 @@ class Table {
     void settle(Cursor& cursor) const noexcept;
     const Candidate& decide(const Cursor& cursor, const FlowKey& flow) const noexcept;
 
+    /// Whether `flow`, whose port is not known, may get another answer once it is.
+    bool asks_for_port(const FlowKey& flow) const noexcept;
+
     /// Every distinct prefix (0.0.0.0/0 always among them) in address order, for a longest-prefix map.
     std::vector<Entry> entries() const;
     std::size_t memory_bytes() const noexcept;

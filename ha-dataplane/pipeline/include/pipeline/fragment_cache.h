@@ -12,6 +12,9 @@ namespace homeward::pipeline {
 /// without its port.
 class FragmentCache {
   public:
+    /// `secret`: so that nobody can tell which packets displace each other.
+    explicit FragmentCache(std::uint64_t secret) noexcept : secret_(secret) {}
+
     void remember(const Ipv4Header& ip, std::uint16_t port, std::uint64_t now) noexcept {
         entries_[index(ip)] = {key(ip), low(ip), port, true, now};
     }
@@ -38,10 +41,13 @@ class FragmentCache {
         return std::uint64_t{ip.source.host()} << 32 | ip.destination.host();
     }
     static std::uint32_t low(const Ipv4Header& ip) noexcept { return std::uint32_t{ip.protocol} << 16 | ip.id.host(); }
-    static std::size_t index(const Ipv4Header& ip) noexcept {
-        return ((key(ip) ^ std::uint64_t{low(ip)} << 20) * 0x9e3779b97f4a7c15ULL) >> 54;
+    std::size_t index(const Ipv4Header& ip) const noexcept {
+        std::uint64_t hash = (key(ip) ^ secret_) * 0x9e3779b97f4a7c15ULL;
+        hash = (hash ^ low(ip) ^ hash >> 32) * 0xd6e8feb86659fd93ULL;
+        return hash >> 54;
     }
 
+    std::uint64_t secret_;
     std::array<Entry, 1024> entries_{};
 };
 

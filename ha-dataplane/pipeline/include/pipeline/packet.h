@@ -30,6 +30,7 @@ struct Packet {
     bool framed = true;
     bool link_group = false;    ///< came as link-layer broadcast or multicast
     bool wrapped = false;       ///< carries our tunnel headers, UDP checksum still open
+    bool waited = false;        ///< for its first fragment; it waits no more
     tables::UplinkWord uplink;  ///< chosen, or for `through` the one it came by
     std::uint16_t tunnel_mtu = 0;
 

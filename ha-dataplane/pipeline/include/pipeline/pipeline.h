@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "pipeline/early_fragments.h"
 #include "pipeline/express.h"
 #include "pipeline/flow_limit.h"
 #include "pipeline/fragment_cache.h"
@@ -63,8 +64,8 @@ class Pipeline {
     void process(std::uint16_t port, Origin origin, rte_mbuf** frames, unsigned count, std::uint64_t now,
                  Output& output);
 
-    /// Releases packets whose neighbour is known by now, drops those that waited too long. Call it once per loop;
-    /// with nothing waiting it costs one comparison.
+    /// Releases packets whose neighbour is known by now, drops those that waited too long, lets early fragments go. Call
+    /// it once per loop; with nothing waiting it costs two comparisons.
     void tick(std::uint64_t now, Output& output);
     bool waiting() const noexcept { return !waiting_.empty(); }
 
@@ -127,6 +128,11 @@ class Pipeline {
     bool loops(const Packet& packet) const;
     void wrap(Packet& packet);
     void write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, tables::UplinkWord uplink);
+    // early_fragment.cpp
+    bool hold_early(Packet& packet, const policy::Table& table, const policy::FlowKey& key);
+    void release_early(const Ipv4Header& first);
+    void send_early(EarlyFragments::Entry& entry);
+    void expire_early();
     // mss.cpp
     void clamp_mss(Packet& packet, unsigned mtu);
     // fragment.cpp
@@ -147,6 +153,7 @@ class Pipeline {
     void push_tx(std::uint16_t port, rte_mbuf* frame);
     // waiting.cpp
     void hold(std::uint16_t port, wire::Ipv4Address neighbour, rte_mbuf* mbuf);
+    void settle_neighbours();
     void settle(Waiting::Entry& entry);
     // kernel.cpp
     void to_kernel(Packet& packet, KernelClass kernel_class);
@@ -186,6 +193,7 @@ class Pipeline {
     FlowLimit echo_limit_;
     FlowLimit request_limit_;
     FragmentCache fragments_;
+    EarlyFragments early_;
     Waiting waiting_;
     std::array<Packet, kPackets> packets_;
 };

@@ -80,6 +80,8 @@ namespace homeward::stats {
     X(arp_replies, "arp_replies")                                                                                    \
     X(mss_clamped, "mss_clamped")                                                                                    \
     X(fragments_made, "fragments_made")                                                                              \
+    X(fragments_early, "fragments_early")                     /* to nodes: waited for their first one */             \
+    X(fragments_alone, "fragments_alone")                     /* to nodes: the first one did not come in time */     \
     X(icmp_sent, "icmp_sent")                                                                                        \
     X(icmp_suppressed, "icmp_suppressed")                     /* RFC 1812 exceptions and the rate limit */           \
     X(path_mtu_hints, "path_mtu_hints")                                                                              \
