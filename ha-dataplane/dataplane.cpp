@@ -25,12 +25,15 @@ constexpr unsigned kHandOverSize = 1024, kRequestsSize = 4096;
 /// How long a worker's request waits at most: short against any ARP round trip that follows it.
 constexpr std::chrono::milliseconds kRequestsPeriod{2}, kUpkeepPeriod{200};
 
-std::uint16_t largest_mtu(const config::HomeAgent& config) {
-    std::uint16_t largest = 0;
+ports::PoolNeeds pool_needs(const config::HomeAgent& config) {
+    ports::PoolNeeds needs{.ports = static_cast<unsigned>(config.ports.size()),
+                           .workers = config.dataplane.workers,
+                           .largest_mtu = 0,
+                           .reassembly_mb = config.dataplane.reassembly_memory_mb};
     for (const config::Port& port : config.ports) {
-        largest = std::max(largest, port.mtu);
+        needs.largest_mtu = std::max(needs.largest_mtu, port.mtu);
     }
-    return largest;
+    return needs;
 }
 
 std::uint64_t monotonic_s() {
@@ -99,9 +102,7 @@ Status Dataplane::start_eal() {
     options.workers = wanted.workers;
     options.cores = wanted.cores;
     options.huge_pages = static_cast<ports::HugePages>(wanted.huge_pages);
-    options.memory_mb = wanted.memory_mb != 0 ? wanted.memory_mb
-                                              : ports::memory_needed(static_cast<unsigned>(config_.ports.size()),
-                                                                     wanted.workers, largest_mtu(config_));
+    options.memory_mb = wanted.memory_mb != 0 ? wanted.memory_mb : ports::memory_needed(pool_needs(config_));
     options.extra = wanted.eal;
     options.verbose = verbose_;
     bool all_virtual = true;
@@ -136,11 +137,10 @@ Status Dataplane::start_ports() {
     if (Status ordered = order_ports(); !ordered) {
         return ordered;
     }
-    const auto count = static_cast<unsigned>(ports_.size());
     for (ports::Port& port : ports_) {
         rte_mempool*& pool = pools_[port.socket()];
         if (pool == nullptr) {
-            auto made = ports::make_pool(port.socket(), count, config_.dataplane.workers, largest_mtu(config_));
+            auto made = ports::make_pool(port.socket(), pool_needs(config_));
             if (!made) {
                 return made.error();
             }
@@ -234,6 +234,9 @@ Status Dataplane::make_workers() {
                                 .requests = requests_,
                                 .hand_over = hand_over_,
                                 .pool = pool_,
+                                .reassembly = {.datagrams = wanted.reassembly_datagrams,
+                                               .buffers = ports::reassembly_buffers(pool_needs(config_)),
+                                               .timeout_ms = wanted.reassembly_timeout_ms},
                                 .may_sleep = may_sleep()};
     std::vector<worker::PortQueues> queues;
     for (const ports::Port& port : ports_) {

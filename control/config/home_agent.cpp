@@ -104,10 +104,24 @@ void read_exception_rates(const Value& value, Dataplane& out) {
     rate("other", out.exception_other_pps);
 }
 
+void read_reassembly(const Value& value, Dataplane& out) {
+    const Map map{value, {"datagrams", "memory", "timeout"}};
+    if (const auto found = map.find("datagrams")) {
+        out.reassembly_datagrams = found->number<std::uint32_t>(16, 65536);
+    }
+    if (const auto found = map.find("memory")) {
+        out.reassembly_memory_mb = static_cast<std::uint32_t>(found->megabytes(1, 1024));
+    }
+    if (const auto found = map.find("timeout")) {
+        out.reassembly_timeout_ms =
+            static_cast<std::uint32_t>(found->duration(milliseconds{10}, milliseconds{60'000}).count());
+    }
+}
+
 void read_dataplane(const Value& value, Dataplane& out) {
     const Map map{value,
                   {"workers", "cores", "huge_pages", "memory", "idle", "eal", "udp_checksum", "ecn", "clamp_mss",
-                   "icmp_errors_per_s", "exception_pps"}};
+                   "icmp_errors_per_s", "reassembly", "exception_pps"}};
     if (const auto found = map.find("workers")) {
         out.workers = found->number<unsigned>(1, 127);
     }
@@ -133,6 +147,9 @@ void read_dataplane(const Value& value, Dataplane& out) {
     read_tunnel_choices(map, out.udp_checksum, out.ecn, out.clamp_mss);
     if (const auto found = map.find("icmp_errors_per_s")) {
         out.icmp_errors_per_s = found->number<std::uint32_t>(0, 1'000'000);
+    }
+    if (const auto found = map.find("reassembly")) {
+        read_reassembly(*found, out);
     }
     if (const auto found = map.find("exception_pps")) {
         read_exception_rates(*found, out);

@@ -58,6 +58,9 @@ std::vector<std::string> needs_restart(const HomeAgent& current, const HomeAgent
     found.compare("dataplane.memory", a.memory_mb, b.memory_mb);
     found.compare("dataplane.idle", a.idle, b.idle);
     found.compare("dataplane.eal", a.eal, b.eal);
+    found.compare("dataplane.reassembly.datagrams", a.reassembly_datagrams, b.reassembly_datagrams);
+    found.compare("dataplane.reassembly.memory", a.reassembly_memory_mb, b.reassembly_memory_mb);
+    found.compare("dataplane.reassembly.timeout", a.reassembly_timeout_ms, b.reassembly_timeout_ms);
     found.compare("dataplane.exception_pps.registration", a.exception_registration_pps, b.exception_registration_pps);
     found.compare("dataplane.exception_pps.arp", a.exception_arp_pps, b.exception_arp_pps);
     found.compare("dataplane.exception_pps.other", a.exception_other_pps, b.exception_other_pps);

@@ -6,6 +6,7 @@
 #include <rte_lcore.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr unsigned kRingSize = 1024;
 constexpr unsigned kBurst = 32;
+/// Of one packet; a reassembled one has 16 at most.
+constexpr std::size_t kSegments = 64;
 /// Reads of one twin before the others and the rings get their turn.
 constexpr unsigned kReads = 64;
 constexpr long kShortestNapNs = 20'000, kLongestNapNs = 250'000;
@@ -146,10 +149,15 @@ unsigned ExceptionPath::serve_rings() {
 }
 
 void ExceptionPath::write(rte_mbuf* packet) {
-    // Frames for the kernel are small in number: a chain is copied together rather than written by segments.
-    const bool joined = packet->nb_segs == 1 || rte_pktmbuf_linearize(packet) == 0;
-    if (!joined || packet->port >= twins_.size() ||
-        ::write(twins_[packet->port].fd(), rte_pktmbuf_mtod(packet, const void*), packet->data_len) < 0) {
+    // What was reassembled out of a tunnel may be larger than one buffer.
+    std::array<iovec, kSegments> parts{};
+    std::size_t count = 0;
+    const rte_mbuf* segment = packet;
+    for (; segment != nullptr && count < parts.size(); segment = segment->next) {
+        parts[count++] = {rte_pktmbuf_mtod(segment, void*), segment->data_len};
+    }
+    if (segment != nullptr || packet->port >= twins_.size() ||
+        ::writev(twins_[packet->port].fd(), parts.data(), static_cast<int>(count)) < 0) {
         counters_.drop(stats::Drop::exception_twin_refused);
     }
     rte_pktmbuf_free(packet);

@@ -36,6 +36,9 @@ void Pipeline::classify(Packet& packet) {
     if (!header_valid(packet)) {
         return;
     }
+    if (is_outer_fragment(packet)) {
+        return reassemble(packet);
+    }
     is_tunnel_data(packet) ? expect_inner(packet) : expect_destination(packet);
 }
 
@@ -68,7 +71,7 @@ bool Pipeline::header_valid(Packet& packet) {
     return true;
 }
 
-/// UDP to the end of our tunnels whose payload begins with type 4. Fragments are the kernel's.
+/// UDP to the end of our tunnels whose payload begins with type 4.
 bool Pipeline::is_tunnel_data(const Packet& packet) const {
     const Ipv4Header& ip = *packet.ip;
     if (!shared_->settled || ip.destination.host() != shared_->settings.home_agent || ip.protocol != kProtocolUdp ||

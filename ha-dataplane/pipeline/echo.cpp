@@ -27,7 +27,8 @@ bool Pipeline::is_echo(const Packet& packet) const {
 }
 
 /// RFC 3519 §4.5 keepalive. The reply leaves by the tunnel the request came by, whatever the policy says: answered
-/// through another uplink it would prove nothing about this one's NAT mapping.
+/// through another uplink it would prove nothing about this one's NAT mapping. What came in fragments and is too big
+/// for the tunnel goes back in fragments.
 void Pipeline::echo(Packet& packet) {
     Ipv4Header& ip = *packet.ip;
     std::uint16_t sum = 0;
@@ -45,8 +46,12 @@ void Pipeline::echo(Packet& packet) {
     ip.ttl = kTunnelTtl;
     set_checksum(ip);
     packet.source = Source::own;
+    const bool too_big = packet.length() > packet.tunnel_mtu;
+    if (too_big && ip.dont_fragment()) {
+        return drop(packet, Drop::encap_too_big);
+    }
     counters_.count(Event::echo_replies);
-    wrap(packet);
+    too_big ? fragment(packet, packet.tunnel_mtu, &Pipeline::wrap) : wrap(packet);
 }
 
 }  // namespace homeward::pipeline

@@ -15,7 +15,8 @@ Pipeline::Pipeline(const Config& config)
       pool_(config.pool),
       tsc_hz_(config.tsc_hz),
       express_lane_(config.express),
-      fragments_(rte_rand()) {}
+      fragments_(rte_rand()),
+      reassembly_(config.reassembly, config.tsc_hz) {}
 
 Pipeline::~Pipeline() {
     for (Waiting::Entry& entry : waiting_.entries()) {
@@ -28,6 +29,7 @@ Pipeline::~Pipeline() {
             drop(entry.mbuf, stats::Drop::stopping);
         }
     }
+    free_datagrams();
 }
 
 void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, unsigned count, std::uint64_t now,
@@ -71,7 +73,7 @@ void Pipeline::run_general(std::uint16_t port, Source source, rte_mbuf** frames,
 }
 
 void Pipeline::tick(std::uint64_t now, Output& output) {
-    if (waiting_.empty() && early_.empty()) {
+    if (waiting_.empty() && reassembly_.empty() && early_.empty()) {
         return;
     }
     shared_ = &tables_.shared();
@@ -80,6 +82,7 @@ void Pipeline::tick(std::uint64_t now, Output& output) {
     if (!waiting_.empty()) {
         settle_neighbours();
     }
+    expire_datagrams();
     if (!early_.empty()) {
         expire_early();
     }

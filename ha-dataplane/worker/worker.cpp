@@ -28,6 +28,7 @@ Worker::Worker(unsigned number, Plan plan, const Surroundings& surroundings)
           .counters = counters_.get(),
           .pool = surroundings.pool,
           .tsc_hz = rte_get_tsc_hz(),
+          .reassembly = surroundings.reassembly,
       })),
       output_(std::make_unique<pipeline::Output>()) {}
 

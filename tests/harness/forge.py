@@ -46,6 +46,21 @@ def send(namespace, packets):
     namespace.run("/usr/bin/python3", "-c", _SEND, stdin="".join(packet.hex() + "\n" for packet in packets))
 
 
+_SEND_DATAGRAM = """
+import socket, sys
+source, source_port, destination, port = sys.argv[1:]
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER, IP_PMTUDISC_DONT
+sock.bind((source, int(source_port)))
+sock.sendto(bytes.fromhex(sys.stdin.read()), (destination, int(port)))
+"""
+
+
+def send_datagram(namespace, source, destination, payload):
+    """UDP from and to (address, port), by the kernel of a namespace: in fragments when the link is too small for it."""
+    namespace.run("/usr/bin/python3", "-c", _SEND_DATAGRAM, *map(str, source + destination), stdin=payload.hex())
+
+
 class PcapWriter:
     """Ethernet frames around IPv4 packets, nanosecond times."""
 

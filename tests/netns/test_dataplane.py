@@ -29,6 +29,15 @@ AGENT, NODE, NODE_PORT, HOME = "192.0.2.1", "192.0.2.2", 5000, "198.51.100.77"
 GATEWAY, HOST = "198.51.100.1", "198.51.100.2"
 ADDRESSES = {"access": f"{AGENT}/24", "home": f"{GATEWAY}/24"}
 
+_LISTEN = """
+import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("", int(sys.argv[1])))
+print("listening", flush=True)
+while True:
+    print("received", len(sock.recv(65535)), flush=True)
+"""
+
 
 class Lab:
     """The network above. `device(number, interface)` is the DPDK device for a port."""
@@ -91,6 +100,12 @@ class Lab:
 
     def mac_of(self, twin):
         return self.ha.run("cat", f"/sys/class/net/{twin}/address").stdout.strip()
+
+    def listen(self, port):
+        """A UDP socket of ours that tells how much it received."""
+        listener = self.ha.start("listener", ["/usr/bin/python3", "-c", _LISTEN, str(port)])
+        listener.wait_for_output("listening")
+        return listener
 
     def uplink_packet(self, inner, port=NODE_PORT):
         forge.send(self.access, [forge.tunnelled(NODE, AGENT, port, 434, inner)])
@@ -318,6 +333,39 @@ def test_junk_to_our_address_does_not_stop_forwarding(lab):
         sender.join()
     assert "5 received" in report, report
     wait_ping(lab.access, AGENT)
+
+
+def test_tunnel_packets_in_fragments(lab):
+    """The node's kernel cuts them; nothing of that is seen behind the home agent."""
+    lab.start()
+    wait_ping(lab.access, HOST)
+    capture = lab.home.capture("eth0", "whole", "udp port 7000")
+    inner = forge.ip(17, HOME, HOST, forge.udp(6000, 7000, bytes(1440) + b"in fragments"))
+    forge.send_datagram(lab.access, (NODE, NODE_PORT), (AGENT, forge.TUNNEL_PORT), b"\x04\x04\0\0" + inner)
+    frame = seen(capture, lambda frame: frame.endswith(b"in fragments"))[0]
+    assert frame[14 + 8] == inner[8] - 1 and frame[34:] == inner[20:]
+    capture.abandon()
+    counters = lab.peer.counters()
+    assert (counters["pipeline.fragments_reassembled"], counters["pipeline.datagrams_reassembled"]) == (2, 1)
+
+
+def test_registrations_in_fragments_are_the_kernels(lab):
+    lab.start()
+    wait_ping(lab.access, AGENT)
+    listener = lab.listen(forge.TUNNEL_PORT)
+    forge.send_datagram(lab.access, (NODE, NODE_PORT), (AGENT, forge.TUNNEL_PORT), b"\x01" + bytes(3999))
+    listener.wait_for_output("received 4000")
+    assert lab.peer.counters()["pipeline.datagrams_reassembled"] == 0
+
+
+def test_more_than_a_buffer_for_a_service_of_ours(lab):
+    lab.start()
+    wait_ping(lab.access, AGENT)
+    listener = lab.listen(5555)
+    inner = forge.ip(17, HOME, GATEWAY, forge.udp(6000, 5555, bytes(5000)))
+    forge.send_datagram(lab.access, (NODE, NODE_PORT), (AGENT, forge.TUNNEL_PORT), b"\x04\x04\0\0" + inner)
+    listener.wait_for_output("received 5000")
+    assert lab.peer.counters()["pipeline.datagrams_reassembled"] == 1
 
 
 def test_two_workers_on_single_queue_ports(lab):

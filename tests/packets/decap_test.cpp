@@ -160,10 +160,6 @@ const Row kRows[] = {
          [](Lab& lab) {
              (void)lab.tables().put_home_network(*wire::Ipv4Prefix::parse("158.132.10.0/24"), tables::kNoPort);
          }},
-    {.name = "outer_fragment_is_the_kernels",
-     .in = bent({.src = kWlan, .dst = kHomeAgent, .mf = true}, kUdp, {}, inner()),
-     .out = {to_kernel(kAccess, KernelClass::registration,
-                       bent({.src = kWlan, .dst = kHomeAgent, .mf = true}, kUdp, {}, inner()))}},
     // keepalive
     {.name = "echo",
      .in =

@@ -77,7 +77,7 @@ rte_mempool* make_pool(unsigned size) {
     return pool;
 }
 
-Lab::Lab(bool settled, bool express)
+Lab::Lab(bool settled, bool express, const pipeline::Reassembly::Bounds& bounds)
     : pool_(make_pool(255)),
       counters_(std::make_unique<homeward::stats::Counters>()),
       output_(std::make_unique<pipeline::Output>()) {
@@ -106,8 +106,12 @@ Lab::Lab(bool settled, bool express)
     ipc::Binding second{.home_address = kNode2.value, .uplink_count = 1};
     second.uplinks[0] = {kWlan2.value, kWlan2Port, 1, 11, ipc::kUplinkUp, 0, 0};
     put(second);
-    pipeline_ = std::make_unique<pipeline::Pipeline>(pipeline::Pipeline::Config{
-        .tables = &tables_, .counters = counters_.get(), .pool = pool_, .tsc_hz = kHz, .express = express});
+    pipeline_ = std::make_unique<pipeline::Pipeline>(pipeline::Pipeline::Config{.tables = &tables_,
+                                                                                .counters = counters_.get(),
+                                                                                .pool = pool_,
+                                                                                .tsc_hz = kHz,
+                                                                                .reassembly = bounds,
+                                                                                .express = express});
 }
 
 Lab::~Lab() {

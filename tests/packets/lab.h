@@ -72,7 +72,9 @@ Emitted to_kernel(std::uint16_t port, KernelClass kernel_class, const Stack& fra
 
 class Lab {
   public:
-    explicit Lab(bool settled = true, bool express = true);
+    static constexpr pipeline::Reassembly::Bounds kBounds = {.datagrams = 64, .buffers = 128, .timeout_ms = 1000};
+
+    explicit Lab(bool settled = true, bool express = true, const pipeline::Reassembly::Bounds& bounds = kBounds);
     ~Lab();
 
     tables::Tables& tables() { return tables_; }

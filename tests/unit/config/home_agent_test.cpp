@@ -179,6 +179,16 @@ TEST(HomeAgent, ErrorsSayWhereAndWhatWasExpected) {
          "ha.yaml:9: dataplane.memory: expected a size from 64 MB to 1048576 MB with its unit (MB or GB), got \"512\""},
         {"uplinks:", "dataplane: {exception_pps: {arp: many}}\nuplinks:",
          "ha.yaml:9: dataplane.exception_pps.arp: expected a number from 0 to 10000000, got \"many\""},
+        {"uplinks:", "dataplane: {reassembly: {datagrams: 8}}\nuplinks:",
+         "ha.yaml:9: dataplane.reassembly.datagrams: expected a number from 16 to 65536, got \"8\""},
+        {"uplinks:", "dataplane: {reassembly: {memory: 4}}\nuplinks:",
+         "ha.yaml:9: dataplane.reassembly.memory: expected a size from 1 MB to 1024 MB with its unit (MB or GB), got "
+         "\"4\""},
+        {"uplinks:", "dataplane: {reassembly: {timeout: 5 ms}}\nuplinks:",
+         "ha.yaml:9: dataplane.reassembly.timeout: expected a time from 10 ms to 60 s with its unit (ms, s, min or h), "
+         "got \"5 ms\""},
+        {"uplinks:", "dataplane: {reassembly: {datagram: 64}}\nuplinks:",
+         "ha.yaml:9: dataplane.reassembly.datagram: unknown key; did you mean \"datagrams\"?"},
         {"uplinks:", "dataplane: {workers: 0}\nuplinks:",
          "ha.yaml:9: dataplane.workers: expected a number from 1 to 127, got \"0\""},
     };
@@ -198,12 +208,16 @@ TEST(HomeAgent, UnitsAreRead) {
     scratch.write("b.key", kKey);
     const auto read = load_home_agent(
         scratch.write("ha.yaml", kMinimal + "registration: {max_lifetime: 2 min, keepalive: 1h, dataplane_wait: 1 s}\n"
-                                            "dataplane: {memory: 2 GB, cores: \"0,2-3\", eal: [--no-pci]}\n"));
+                                            "dataplane: {memory: 2 GB, cores: \"0,2-3\", eal: [--no-pci],\n"
+                                            "  reassembly: {datagrams: 64, memory: 16 MB, timeout: 250 ms}}\n"));
     ASSERT_TRUE(read.ok()) << read.error().text;
     EXPECT_EQ(read->registration.max_lifetime, std::chrono::seconds{120});
     EXPECT_EQ(read->registration.keepalive, std::chrono::seconds{3600});
     EXPECT_EQ(read->registration.dataplane_wait, std::chrono::seconds{1});
     EXPECT_EQ(read->dataplane.memory_mb, 2048U);
+    EXPECT_EQ(read->dataplane.reassembly_datagrams, 64U);
+    EXPECT_EQ(read->dataplane.reassembly_memory_mb, 16U);
+    EXPECT_EQ(read->dataplane.reassembly_timeout_ms, 250U);
 }
 
 TEST(HomeAgent, NeedsRestartNamesTheKeys) {
@@ -219,9 +233,10 @@ TEST(HomeAgent, NeedsRestartNamesTheKeys) {
     EXPECT_TRUE(needs_restart(*current, next).empty());
     next.dataplane.workers = 3;
     next.ports[0].mtu = 9000;
+    next.dataplane.reassembly_timeout_ms = 5;
     next.state = "elsewhere.db";
-    EXPECT_EQ(needs_restart(*current, next),
-              (std::vector<std::string>{"home_agent.state", "ports", "dataplane.workers"}));
+    EXPECT_EQ(needs_restart(*current, next), (std::vector<std::string>{"home_agent.state", "ports", "dataplane.workers",
+                                                                       "dataplane.reassembly.timeout"}));
 }
 
 TEST(FileKind, ToldByTheTopLevelKeys) {

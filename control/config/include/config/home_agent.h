@@ -68,6 +68,9 @@ struct Dataplane {
     ipc::Ecn ecn = ipc::Ecn::compatibility;
     bool clamp_mss = true;
     std::uint32_t icmp_errors_per_s = 100;
+    std::uint32_t reassembly_datagrams = 1024;  ///< of fragmented tunnel packets, per worker
+    std::uint32_t reassembly_memory_mb = 2;     ///< buffers held, per worker
+    std::uint32_t reassembly_timeout_ms = 1000;
     std::uint32_t exception_registration_pps = 20000, exception_arp_pps = 2000, exception_other_pps = 5000;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "pipeline/datagram.h"
 #include "pipeline/early_fragments.h"
 #include "pipeline/express.h"
 #include "pipeline/flow_limit.h"
@@ -13,6 +14,7 @@
 #include "pipeline/headers.h"
 #include "pipeline/output.h"
 #include "pipeline/packet.h"
+#include "pipeline/reassembly.h"
 #include "pipeline/token_bucket.h"
 #include "pipeline/waiting.h"
 #include "stats/counters.h"
@@ -29,7 +31,8 @@ enum class Origin : std::uint8_t {
 /// asked for by the stage before:
 ///
 ///     frame ─ classify ─┬─ arp
-///                       ├─ decap ─┬─ echo ───────────────────────────┐
+///                       ├─ reassemble ─┐
+///                       ├──────────────┴─ decap ─┬─ echo ────────────┐
 ///                       │         └─┐                                │
 ///                       └───────────┴─ dispatch ─┬─ encap (downlink) ┤
 ///                                                ├─ forward (transit)┴─ transmit (route, neighbour, Ethernet)
@@ -40,7 +43,7 @@ enum class Origin : std::uint8_t {
 /// every one of its checks held, and whatever else comes takes the stages above, at its place in the order.
 ///
 /// Every packet ends in `Output`, waits for its neighbour, or is freed under a name (stats::Drop). Nothing here
-/// allocates, locks, logs or calls the system. The object is large (≈ 100 KB); it is made before the worker starts.
+/// allocates, locks, logs or calls the system. The object is large (≈ 500 KB); it is made before the worker starts.
 class Pipeline {
   public:
     struct Config {
@@ -48,6 +51,7 @@ class Pipeline {
         stats::Counters* counters = nullptr;
         rte_mempool* pool = nullptr;  ///< for fragments and ICMP errors
         std::uint64_t tsc_hz = 0;
+        Reassembly::Bounds reassembly{};
         bool express = true;  ///< false: every packet goes through the general stages
     };
 
@@ -64,8 +68,8 @@ class Pipeline {
     void process(std::uint16_t port, Origin origin, rte_mbuf** frames, unsigned count, std::uint64_t now,
                  Output& output);
 
-    /// Releases packets whose neighbour is known by now, drops those that waited too long, lets early fragments go. Call
-    /// it once per loop; with nothing waiting it costs two comparisons.
+    /// Releases packets whose neighbour is known by now, drops those that waited too long, fragments among them. Call
+    /// it once per loop; with nothing waiting it costs three comparisons.
     void tick(std::uint64_t now, Output& output);
     bool waiting() const noexcept { return !waiting_.empty(); }
 
@@ -96,6 +100,21 @@ class Pipeline {
     bool is_tunnel_data(const Packet& packet) const;
     void expect_inner(Packet& packet);
     void expect_destination(Packet& packet);
+    // reassemble.cpp
+    bool is_outer_fragment(const Packet& packet) const;
+    void reassemble(Packet& packet);
+    Datagram::Verdict judge_first(const Packet& packet) const;
+    Datagram* admit(const Packet& packet, const Datagram::Verdict& verdict);
+    Datagram& decide(Datagram& datagram, const Datagram::Verdict& verdict);
+    void keep(Datagram& datagram, Packet& packet, const Span& span);
+    bool make_room(const Datagram& datagram, unsigned buffers);
+    void complete(Datagram& datagram, Packet& packet);
+    void refuse(Datagram& datagram, Packet& packet, stats::Drop reason);
+    void give_up(Datagram& datagram, stats::Drop reason);
+    void drop_pieces(Datagram& datagram, stats::Drop reason);
+    void release(Datagram& datagram);
+    void expire_datagrams();
+    void free_datagrams();
     // dispatch.cpp
     void dispatch(Packet& packet);
     void dispatch_wire(Packet& packet);
@@ -194,6 +213,7 @@ class Pipeline {
     FlowLimit request_limit_;
     FragmentCache fragments_;
     EarlyFragments early_;
+    Reassembly reassembly_;
     Waiting waiting_;
     std::array<Packet, kPackets> packets_;
 };

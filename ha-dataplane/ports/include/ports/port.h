@@ -74,10 +74,21 @@ class Port {
     bool quiet_interface_ = false;  ///< our ingress filter is on it (ports/quiet_interface.h)
 };
 
-/// The mbuf pool for the ports of one NUMA socket.
-Result<rte_mempool*> make_pool(int socket, unsigned ports, unsigned workers, std::uint16_t largest_mtu);
+/// What decides how many packet buffers there are, and how large.
+struct PoolNeeds {
+    unsigned ports = 1;
+    unsigned workers = 1;
+    std::uint16_t largest_mtu = 1500;
+    unsigned reassembly_mb = 0;  ///< of buffers that each worker may hold for reassembly
+};
 
-/// Megabytes the EAL must reserve for `ports` and `workers`, pools and DPDK's own needs.
-unsigned memory_needed(unsigned ports, unsigned workers, std::uint16_t largest_mtu);
+/// The mbuf pool for the ports of one NUMA socket.
+Result<rte_mempool*> make_pool(int socket, const PoolNeeds& needs);
+
+/// Buffers that each worker may hold for reassembly.
+unsigned reassembly_buffers(const PoolNeeds& needs);
+
+/// Megabytes the EAL must reserve for the pools and DPDK's own needs.
+unsigned memory_needed(const PoolNeeds& needs);
 
 }  // namespace homeward::ports

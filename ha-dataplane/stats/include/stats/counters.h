@@ -16,6 +16,14 @@ namespace homeward::stats {
     X(classify_bad_header, "classify.bad_header")             /* version, IHL or total length */                     \
     X(classify_bad_checksum, "classify.bad_checksum")         /* IPv4 header checksum */                             \
     X(classify_no_port, "classify.no_port")                   /* the port is not in the tables (yet) */              \
+    X(reassemble_malformed, "reassemble.malformed")           /* a fragment no datagram can have, or a first one that hides what it begins */ \
+    X(reassemble_duplicate, "reassemble.duplicate")           /* the same part again; the first one stays */         \
+    X(reassemble_overlap, "reassemble.overlap")               /* of a datagram whose fragments overlap or contradict each other */ \
+    X(reassemble_too_many, "reassemble.too_many")             /* of a datagram in more fragments than are kept */    \
+    X(reassemble_table_full, "reassemble.table_full")         /* of a datagram that had to go for a newer one */     \
+    X(reassemble_memory, "reassemble.memory")                 /* the same, for the buffers it held */                \
+    X(reassemble_timeout, "reassemble.timeout")               /* the rest did not come */                            \
+    X(reassemble_ecn, "reassemble.ecn")                       /* Not-ECT in one fragment, ECT or CE in another (RFC 3168 5.3) */ \
     X(decap_udp_length, "decap.udp_length")                                                                          \
     X(decap_udp_checksum, "decap.udp_checksum")                                                                      \
     X(decap_next_header, "decap.next_header")                 /* not IPv4 in the tunnel header */                    \
@@ -80,6 +88,8 @@ namespace homeward::stats {
     X(arp_replies, "arp_replies")                                                                                    \
     X(mss_clamped, "mss_clamped")                                                                                    \
     X(fragments_made, "fragments_made")                                                                              \
+    X(fragments_reassembled, "fragments_reassembled")         /* of tunnel packets */                                \
+    X(datagrams_reassembled, "datagrams_reassembled")         /* whole tunnel packets that came of those */          \
     X(fragments_early, "fragments_early")                     /* to nodes: waited for their first one */             \
     X(fragments_alone, "fragments_alone")                     /* to nodes: the first one did not come in time */     \
     X(icmp_sent, "icmp_sent")                                                                                        \

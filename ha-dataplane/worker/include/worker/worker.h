@@ -27,6 +27,7 @@ struct Surroundings {
     std::vector<rte_ring*> hand_over;  ///< by port id: packets for a port, from those without a tx queue of it
     std::vector<bool> multi_segment;   ///< by port id: the device sends chained mbufs
     rte_mempool* pool = nullptr;
+    pipeline::Reassembly::Bounds reassembly{};
     bool may_sleep = false;
 };
 
