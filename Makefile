@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha demo deps format fuzz help install lint test
+.PHONY: all bench bench-check bench-ha demo deps format fuzz help install lint test test-nic
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -11,6 +11,9 @@ PACKAGES := \
   libgtest-dev libgmock-dev libbenchmark-dev python3-pytest python3-scapy python3-matplotlib \
   iproute2 iputils-ping nftables ethtool procps tcpdump tshark curl iperf3 vsftpd ffmpeg \
   clang-format clang-tidy cppcheck shellcheck pyflakes3
+
+# What tests/nic needs beside them: a machine with PCI NICs, and what the manual says about NICs done in it.
+NIC_PACKAGES := qemu-system-x86 kmod pciutils dpdk
 
 SANITIZE :=
 FUZZ_SECONDS := 20
@@ -35,6 +38,15 @@ all: deps  ## build the daemons and `homeward` into build/
 test: deps  ## build and run every test; the last line counts them
 	tools/build $(BUILD) $(SETUP)
 	tools/owned $(BUILD) tests/run $(BUILD)
+
+test-nic: deps  ## the home agent on PCI NICs (vfio, huge pages, RSS), in a machine that QEMU emulates
+	tools/build $(BUILD) $(SETUP)
+	tools/owned $(BUILD) tests/run $(BUILD) --suite nic --verbose
+
+# The test leaves sanitizers alone.
+ifeq ($(SANITIZE),)
+test test-nic: PACKAGES += $(NIC_PACKAGES)
+endif
 
 demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)
 	tools/build $(BUILD) $(SETUP)
