@@ -34,6 +34,12 @@ std::string because(int code) {
     return complaint.empty() ? rte_strerror(code < 0 ? -code : code) : complaint;
 }
 
+/// Whether a NIC fills more than its first queue. e1000 has two without RSS, and one checksum context for both. A
+/// virtio device without RSS (its usual state) leaves the spreading to its host.
+bool spreads(const rte_eth_dev_info& info) {
+    return info.flow_type_rss_offloads != 0 || std::string_view{info.driver_name} == "net_virtio";
+}
+
 }  // namespace
 
 Result<Port> Port::attach(const PortOptions& options) {
@@ -139,10 +145,11 @@ Status Port::start(unsigned workers, rte_mempool* pool) {
 }
 
 Status Port::configure(unsigned workers) {
+    const unsigned wanted = virtual_ || spreads(info_) ? workers : 1;
     rx_queues_ =
-        static_cast<std::uint16_t>(std::min<unsigned>(workers, std::max<std::uint16_t>(info_.max_rx_queues, 1)));
+        static_cast<std::uint16_t>(std::min<unsigned>(wanted, std::max<std::uint16_t>(info_.max_rx_queues, 1)));
     tx_queues_ =
-        static_cast<std::uint16_t>(std::min<unsigned>(workers, std::max<std::uint16_t>(info_.max_tx_queues, 1)));
+        static_cast<std::uint16_t>(std::min<unsigned>(wanted, std::max<std::uint16_t>(info_.max_tx_queues, 1)));
     rte_eth_conf conf{};
     conf.rxmode.offloads = info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
     // IPv4 checksum offload only together with UDP's: the pipeline sets both for a packet, or none.

@@ -238,6 +238,7 @@ def test_it_moves_to_nics_without_rss(crowd):
     log = crowd.ha.log.text()[mark:]
     for name, nic in E1000E_PAIR.items():
         assert re.search(rf"Probe PCI driver: net_e1000_em \S+ device: {nic.address}", log)
+        assert f"port {name}: {nic.address}, 1 rx and 1 tx queues" in log
     wait_until(lambda: crowd.mn_ns.ping(VIDEO_SERVER, wait=2).returncode == 0, "the first echo through e1000e", 60)
     no_loss_through(crowd)
     tcp_through(crowd)

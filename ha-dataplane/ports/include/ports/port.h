@@ -39,7 +39,8 @@ class Port {
     Port& operator=(const Port&) = delete;
     ~Port();
 
-    /// Sets queues, offloads and MTU, and starts. As many rx and tx queues as there are workers, or as the device has.
+    /// Sets queues, offloads and MTU, and starts. As many rx and tx queues as there are workers, or as the device has;
+    /// one of each on a NIC without RSS.
     Status start(unsigned workers, rte_mempool* pool);
 
     std::uint16_t id() const noexcept { return id_; }
