@@ -18,11 +18,30 @@ void add_sums(mailbox::CounterList& list, const char* group, const CounterSource
     }
 }
 
-void add_port(mailbox::CounterList& list, const ports::Port& port) {
+/// A VLAN's packets and bytes are those the workers carried for it; all else is known of the whole device only.
+void take_vlan(rte_eth_stats& stats, std::uint16_t port, const CounterSources& sources) {
+    const auto sum = [&](std::atomic<std::uint64_t> worker::VlanCounters::*number) {
+        std::uint64_t total = 0;
+        for (const auto& worker : sources.workers) {
+            total += (worker->vlan(port).*number).load(std::memory_order_relaxed);
+        }
+        return total;
+    };
+    stats.ipackets = sum(&worker::VlanCounters::rx_packets);
+    stats.ibytes = sum(&worker::VlanCounters::rx_bytes);
+    stats.opackets = sum(&worker::VlanCounters::tx_packets);
+    stats.obytes = sum(&worker::VlanCounters::tx_bytes);
+}
+
+void add_port(mailbox::CounterList& list, std::uint16_t port, const CounterSources& sources) {
+    const worker::Place& place = sources.places[port];
     rte_eth_stats stats{};
-    rte_eth_stats_get(port.id(), &stats);
+    rte_eth_stats_get(sources.devices[place.device].id(), &stats);
+    if (place.vlan != 0) {
+        take_vlan(stats, port, sources);
+    }
     const auto add = [&](const char* name, std::uint64_t value) {
-        list.emplace_back(fmt::format("port.{}.{}", port.name(), name), value);
+        list.emplace_back(fmt::format("port.{}.{}", sources.ports[port].name, name), value);
     };
     add("rx_packets", stats.ipackets);
     add("rx_bytes", stats.ibytes);
@@ -50,8 +69,8 @@ mailbox::CounterList collect_counters(const CounterSources& sources) {
     mailbox::CounterList list;
     add_sums<stats::Drop, stats::kDrops>(list, "drop", sources);
     add_sums<stats::Event, stats::kEvents>(list, "pipeline", sources);
-    for (const ports::Port& port : sources.ports) {
-        add_port(list, port);
+    for (std::uint16_t port = 0; port < sources.places.size(); ++port) {
+        add_port(list, port, sources);
     }
     for (const auto& worker : sources.workers) {
         add_worker(list, *worker);

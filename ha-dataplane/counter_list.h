@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "config/home_agent.h"
 #include "exception/exception_path.h"
 #include "mailbox/frame.h"
 #include "netlink/kernel_feed.h"
@@ -13,7 +14,9 @@
 namespace homeward {
 
 struct CounterSources {
-    const std::vector<ports::Port>& ports;
+    const std::vector<config::Port>& ports;    ///< by port id
+    const std::vector<worker::Place>& places;  ///< by port id
+    const std::vector<ports::Port>& devices;   ///< by DPDK port id
     const std::vector<std::unique_ptr<worker::Worker>>& workers;
     const exception::ExceptionPath& exception;
     const tables::Tables& tables;

@@ -25,15 +25,43 @@ constexpr unsigned kHandOverSize = 1024, kRequestsSize = 4096;
 /// How long a worker's request waits at most: short against any ARP round trip that follows it.
 constexpr std::chrono::milliseconds kRequestsPeriod{2}, kUpkeepPeriod{200};
 
+/// By device, in the order in which they are first named.
+std::vector<ports::PortOptions> devices_of(const config::HomeAgent& config) {
+    std::vector<ports::PortOptions> devices;
+    for (const config::Port& port : config.ports) {
+        auto device = std::find_if(devices.begin(), devices.end(),
+                                   [&](const ports::PortOptions& held) { return held.device == port.device; });
+        if (device == devices.end()) {
+            device = devices.insert(devices.end(),
+                                    {.name = port.name, .device = port.device, .mtu = port.mtu, .untagged = false});
+        } else {
+            device->name += "+" + port.name;
+            device->mtu = std::max(device->mtu, port.mtu);
+        }
+        if (port.vlan != 0) {
+            device->vlans.push_back(port.vlan);
+        }
+        device->untagged = device->untagged || port.vlan == 0;
+    }
+    return devices;
+}
+
 ports::PoolNeeds pool_needs(const config::HomeAgent& config) {
-    ports::PoolNeeds needs{.ports = static_cast<unsigned>(config.ports.size()),
+    ports::PoolNeeds needs{.ports = 0,
                            .workers = config.dataplane.workers,
                            .largest_mtu = 0,
                            .reassembly_mb = config.dataplane.reassembly_memory_mb};
-    for (const config::Port& port : config.ports) {
-        needs.largest_mtu = std::max(needs.largest_mtu, port.mtu);
+    for (const ports::PortOptions& device : devices_of(config)) {
+        ++needs.ports;
+        needs.largest_mtu = std::max(needs.largest_mtu, device.mtu);
     }
     return needs;
+}
+
+std::string description(const ports::Port& port) {
+    const std::string queues = fmt::format("port {}: {}, {} rx and {} tx queues", port.name(), port.device(),
+                                           port.rx_queues(), port.tx_queues());
+    return fmt::format("{}, MTU {}", queues, port.mtu());
 }
 
 std::uint64_t monotonic_s() {
@@ -85,8 +113,9 @@ Dataplane::~Dataplane() {
 
 Status Dataplane::start() {
     using Step = Status (Dataplane::*)();
-    for (const Step step : {&Dataplane::start_eal, &Dataplane::start_ports, &Dataplane::make_rings,
-                            &Dataplane::attach_twins, &Dataplane::make_workers, &Dataplane::follow_kernel}) {
+    for (const Step step :
+         {&Dataplane::start_eal, &Dataplane::attach_ports, &Dataplane::start_ports, &Dataplane::place_ports,
+          &Dataplane::make_rings, &Dataplane::attach_twins, &Dataplane::make_workers, &Dataplane::follow_kernel}) {
         if (Status done = (this->*step)(); !done) {
             return done;
         }
@@ -106,7 +135,7 @@ Status Dataplane::start_eal() {
     options.extra = wanted.eal;
     options.verbose = verbose_;
     bool all_virtual = true;
-    for (const config::Port& port : config_.ports) {
+    for (const ports::PortOptions& port : devices_of(config_)) {
         options.devices.push_back(port.device);
         all_virtual = all_virtual && !ports::is_pci_address(port.device);
     }
@@ -126,17 +155,24 @@ static_assert(static_cast<int>(config::HugePages::automatic) == static_cast<int>
               static_cast<int>(config::HugePages::never) == static_cast<int>(ports::HugePages::never) &&
               static_cast<int>(config::HugePages::always) == static_cast<int>(ports::HugePages::always));
 
-Status Dataplane::start_ports() {
-    for (const config::Port& wanted : config_.ports) {
-        auto port = ports::Port::attach({wanted.name, wanted.device, wanted.mtu});
+Status Dataplane::attach_ports() {
+    for (const ports::PortOptions& wanted : devices_of(config_)) {
+        auto port = ports::Port::attach(wanted);
         if (!port) {
             return port.error();
         }
+        for (const ports::Port& other : ports_) {
+            if (other.id() == port->id()) {
+                return Error{fmt::format("ports.{}.device: {} is the device of port {}; write it the same: {}",
+                                         wanted.name, wanted.device, other.name(), other.device())};
+            }
+        }
         ports_.push_back(std::move(*port));
     }
-    if (Status ordered = order_ports(); !ordered) {
-        return ordered;
-    }
+    return order_ports();
+}
+
+Status Dataplane::start_ports() {
     for (ports::Port& port : ports_) {
         rte_mempool*& pool = pools_[port.socket()];
         if (pool == nullptr) {
@@ -149,14 +185,13 @@ Status Dataplane::start_ports() {
         if (Status started = port.start(config_.dataplane.workers, pool); !started) {
             return started;
         }
-        spdlog::info("port {}: {}, {} rx and {} tx queues, MTU {}", port.name(), port.device(), port.rx_queues(),
-                     port.tx_queues(), port.mtu());
+        spdlog::info("{}", description(port));
     }
     pool_ = pools_[ports_.front().socket()];
     return {};
 }
 
-/// Everywhere else a port's id is its index.
+/// Everywhere else a device's id is its index.
 Status Dataplane::order_ports() {
     std::vector<ports::Port> ordered;
     for (std::uint16_t id = 0; id < ports_.size(); ++id) {
@@ -171,10 +206,21 @@ Status Dataplane::order_ports() {
     return {};
 }
 
+/// From here on a port is an entry of the configuration, its id the index there.
+Status Dataplane::place_ports() {
+    for (const config::Port& wanted : config_.ports) {
+        const auto device = std::find_if(ports_.begin(), ports_.end(),
+                                         [&](const ports::Port& port) { return port.device() == wanted.device; });
+        places_.push_back(
+            {.device = device->id(), .vlan = wanted.vlan, .insert_offload = device->offloads().vlan_insert});
+    }
+    return {};
+}
+
 Status Dataplane::make_rings() {
-    for (const ports::Port& port : ports_) {
-        hand_over_.push_back(rte_ring_create(fmt::format("hand_over_{}", port.id()).c_str(), kHandOverSize,
-                                             port.socket(), RING_F_SC_DEQ));
+    for (std::size_t id = 0; id < places_.size(); ++id) {
+        hand_over_.push_back(rte_ring_create(fmt::format("hand_over_{}", id).c_str(), kHandOverSize,
+                                             ports_[places_[id].device].socket(), RING_F_SC_DEQ));
     }
     requests_ = rte_ring_create_elem("requests", sizeof(pipeline::Request), kRequestsSize,
                                      static_cast<int>(rte_socket_id()), RING_F_SC_DEQ);
@@ -184,10 +230,9 @@ Status Dataplane::make_rings() {
 }
 
 Status Dataplane::attach_twins() {
-    for (const ports::Port& port : ports_) {
-        const auto configured = std::find_if(config_.ports.begin(), config_.ports.end(),
-                                             [&](const config::Port& wanted) { return wanted.name == port.name(); });
-        auto twin = exception::Twin::attach(configured->twin, port.mac(), port.mtu());
+    for (std::size_t id = 0; id < places_.size(); ++id) {
+        const config::Port& port = config_.ports[id];
+        auto twin = exception::Twin::attach(port.twin, ports_[places_[id].device].mac(), port.mtu);
         if (!twin) {
             return twin.error();
         }
@@ -204,14 +249,14 @@ bool Dataplane::may_sleep() const {
 }
 
 void Dataplane::describe_ports() {
-    for (const ports::Port& port : ports_) {
-        tables_->set_port(port.id(),
-                          {.name = port.name(),
-                           .mac = port.mac(),
-                           .mtu = port.mtu(),
-                           .up = link_up_[port.id()],
-                           .tx_checksum_offload = port.offloads().ipv4_checksum && port.offloads().udp_checksum,
-                           .present = true});
+    for (std::uint16_t id = 0; id < places_.size(); ++id) {
+        const ports::Port& device = ports_[places_[id].device];
+        tables_->set_port(id, {.name = config_.ports[id].name,
+                               .mac = device.mac(),
+                               .mtu = config_.ports[id].mtu,
+                               .up = link_up_[device.id()],
+                               .tx_checksum_offload = device.offloads().ipv4_checksum && device.offloads().udp_checksum,
+                               .present = true});
     }
 }
 
@@ -229,6 +274,12 @@ Status Dataplane::make_workers() {
         return path.error();
     }
     exception_ = std::move(*path);
+    return make_loops();
+}
+
+Status Dataplane::make_loops() {
+    const config::Dataplane& wanted = config_.dataplane;
+    const unsigned count = wanted.workers;
     worker::Surroundings around{.tables = tables_.get(),
                                 .exception = exception_.get(),
                                 .requests = requests_,
@@ -237,7 +288,8 @@ Status Dataplane::make_workers() {
                                 .reassembly = {.datagrams = wanted.reassembly_datagrams,
                                                .buffers = ports::reassembly_buffers(pool_needs(config_)),
                                                .timeout_ms = wanted.reassembly_timeout_ms},
-                                .may_sleep = may_sleep()};
+                                .may_sleep = may_sleep(),
+                                .places = places_};
     std::vector<worker::PortQueues> queues;
     for (const ports::Port& port : ports_) {
         queues.push_back({port.name(), port.rx_queues(), port.tx_queues()});
@@ -246,7 +298,8 @@ Status Dataplane::make_workers() {
     if (const std::string shortage = worker::describe_shortage(count, queues); !shortage.empty()) {
         spdlog::warn("{}", shortage);
     }
-    for (unsigned number = 0; worker::Plan & plan : worker::plan_workers(count, queues)) {
+    std::vector<worker::Plan> plans = worker::plan_workers(count, queues);
+    for (unsigned number = 0; worker::Plan & plan : plans) {
         workers_.push_back(std::make_unique<worker::Worker>(number++, std::move(plan), around));
     }
     return {};
@@ -254,8 +307,8 @@ Status Dataplane::make_workers() {
 
 Status Dataplane::follow_kernel() {
     std::vector<netlink::TwinLink> links;
-    for (std::uint16_t id = 0; id < ports_.size(); ++id) {
-        links.push_back({static_cast<int>(exception_->twins()[id].interface()), id, ports_[id].mac()});
+    for (std::uint16_t id = 0; id < places_.size(); ++id) {
+        links.push_back({static_cast<int>(exception_->twins()[id].interface()), id, ports_[places_[id].device].mac()});
     }
     auto feed = netlink::KernelFeed::open(*tables_, std::move(links));
     if (!feed) {
@@ -273,7 +326,7 @@ void Dataplane::launch() {
     unsigned lcore = 0;
     for (const auto& worker : workers_) {
         ++lcore;
-        if (!worker->plan().idle()) {
+        if (!worker->idle()) {
             rte_eal_remote_launch(run_worker, worker.get(), lcore);
         }
     }
@@ -283,8 +336,8 @@ void Dataplane::join_control() {
     apply_ = std::make_unique<mailbox::Apply>(*tables_);
     apply_->on_binding_removed = [this](wire::Ipv4Address address) { kernel_->forget_proxy(address); };
     std::vector<tables::MacAddress> macs;
-    for (const ports::Port& port : ports_) {
-        macs.push_back(port.mac());
+    for (const worker::Place& place : places_) {
+        macs.push_back(ports_[place.device].mac());
     }
     announcer_ = std::make_unique<Announcer>(loop_, std::move(macs), hand_over_, pool_);
     ipc::Hello hello{.pid = static_cast<std::uint32_t>(getpid()),
@@ -378,7 +431,11 @@ void Dataplane::look_at_links() {
         }
         changed = true;
         link_up_[port.id()] = link.link_status != 0;
-        exception_->twins()[port.id()].set_carrier(link_up_[port.id()]);
+        for (std::size_t id = 0; id < places_.size(); ++id) {
+            if (places_[id].device == port.id()) {
+                exception_->twins()[id].set_carrier(link_up_[port.id()]);
+            }
+        }
         spdlog::info("port {}: link {}", port.name(), link_up_[port.id()] ? "up" : "down");
     }
     if (changed) {
@@ -387,8 +444,13 @@ void Dataplane::look_at_links() {
 }
 
 mailbox::CounterList Dataplane::counters() const {
-    return collect_counters(
-        {.ports = ports_, .workers = workers_, .exception = *exception_, .tables = *tables_, .kernel = *kernel_});
+    return collect_counters({.ports = config_.ports,
+                             .places = places_,
+                             .devices = ports_,
+                             .workers = workers_,
+                             .exception = *exception_,
+                             .tables = *tables_,
+                             .kernel = *kernel_});
 }
 
 }  // namespace homeward

@@ -46,12 +46,15 @@ class Dataplane {
 
   private:
     Status start_eal();
-    Status start_ports();
+    Status attach_ports();
     Status order_ports();
+    Status start_ports();
+    Status place_ports();
     Status make_rings();
     Status attach_twins();
     void describe_ports();
     Status make_workers();
+    Status make_loops();
     Status follow_kernel();
     void launch();
     void join_control();
@@ -72,11 +75,12 @@ class Dataplane {
     asio::steady_timer requests_timer_{loop_}, upkeep_timer_{loop_};
     asio::posix::stream_descriptor kernel_events_{loop_};
 
-    std::map<int, rte_mempool*> pools_;  ///< by NUMA socket
-    rte_mempool* pool_ = nullptr;        ///< the first port's
-    std::vector<ports::Port> ports_;     ///< index: DPDK port id
-    std::vector<exception::Twin> twins_;
-    std::vector<rte_ring*> hand_over_;
+    std::map<int, rte_mempool*> pools_;   ///< by NUMA socket
+    rte_mempool* pool_ = nullptr;         ///< the first port's
+    std::vector<ports::Port> ports_;      ///< the devices; index: DPDK port id
+    std::vector<worker::Place> places_;   ///< of config_.ports, by index: what the tables and workers call a port id
+    std::vector<exception::Twin> twins_;  ///< by port id
+    std::vector<rte_ring*> hand_over_;    ///< by port id
     rte_ring* requests_ = nullptr;
     std::unique_ptr<tables::Tables> tables_;
     std::unique_ptr<exception::ExceptionPath> exception_;
@@ -85,7 +89,7 @@ class Dataplane {
     std::unique_ptr<mailbox::Apply> apply_;
     std::unique_ptr<Announcer> announcer_;
     std::unique_ptr<mailbox::Link> link_;
-    std::vector<bool> link_up_;  ///< by port id, as last seen
+    std::vector<bool> link_up_;  ///< by device, as last seen
     bool eal_started_ = false;
     bool launched_ = false;
 };

@@ -43,16 +43,42 @@ std::string read_link_address(const Value& value) {
     return std::string{text};
 }
 
-Port read_port(const Value& value, Once& names, Once& twins) {
-    const Map map{value, {"name", "device", "twin", "addresses", "mtu"}};
+/// What a device is called, without its arguments.
+std::string_view device_name(const Port& port) {
+    return std::string_view{port.device}.substr(0, port.device.find(','));
+}
+
+/// A device may have several ports, each of them one VLAN of it; its arguments are then the same everywhere.
+void read_place(const Map& map, const std::vector<Port>& earlier, Port& port) {
+    if (const auto vlan = map.find("vlan")) {
+        port.vlan = vlan->number<std::uint16_t>(1, 4094);
+    }
+    const auto device = map.require("device");
+    if (!device) {
+        return;
+    }
+    port.device = device->text();
+    for (const Port& other : earlier) {
+        if (device_name(other) != device_name(port)) {
+            continue;
+        }
+        if (other.device != port.device) {
+            device->fail("port " + other.name + " has the same device with other arguments: " + other.device);
+        } else if (other.vlan == port.vlan) {
+            const std::string vlan = port.vlan == 0 ? "untagged" : "VLAN " + std::to_string(port.vlan);
+            device->fail("port " + other.name + " is on it, too, " + vlan + "; give one of them another vlan:");
+        }
+    }
+}
+
+Port read_port(const Value& value, const std::vector<Port>& earlier, Once& names, Once& twins) {
+    const Map map{value, {"name", "device", "vlan", "twin", "addresses", "mtu"}};
     Port port;
     if (const auto name = map.require("name")) {
         port.name = read_device_name(*name);
         names.add(*name, port.name);
     }
-    if (const auto device = map.require("device")) {
-        port.device = device->text();
-    }
+    read_place(map, earlier, port);
     if (const auto twin = map.find("twin")) {
         port.twin = read_device_name(*twin);
     } else {
@@ -80,7 +106,7 @@ void read_ports(const Value& value, HomeAgent& out) {
         value.fail("expected at least one port");
     }
     for (std::size_t i = 0; i < value.items(); ++i) {
-        out.ports.push_back(read_port(value.item(i), names, twins));
+        out.ports.push_back(read_port(value.item(i), out.ports, names, twins));
     }
 }
 

@@ -32,7 +32,8 @@ class Differences {
 };
 
 bool same_port(const Port& a, const Port& b) {
-    return a.name == b.name && a.device == b.device && a.twin == b.twin && a.addresses == b.addresses && a.mtu == b.mtu;
+    return a.name == b.name && a.device == b.device && a.vlan == b.vlan && a.twin == b.twin &&
+           a.addresses == b.addresses && a.mtu == b.mtu;
 }
 
 bool same_uplink(const UplinkConfig& a, const UplinkConfig& b) {

@@ -139,6 +139,9 @@ Status Port::start(unsigned workers, rte_mempool* pool) {
         return failure("cannot start", code);
     }
     started_ = true;
+    if (Status done = accept_vlans(); !done) {
+        return done;
+    }
     // Multicast belongs to the kernel (routing protocols, IPv6). Not promiscuous: proxy ARP answers with our own MAC.
     rte_eth_allmulticast_enable(id_);
     return {};
@@ -150,11 +153,17 @@ Status Port::configure(unsigned workers) {
         static_cast<std::uint16_t>(std::min<unsigned>(wanted, std::max<std::uint16_t>(info_.max_rx_queues, 1)));
     tx_queues_ =
         static_cast<std::uint16_t>(std::min<unsigned>(wanted, std::max<std::uint16_t>(info_.max_tx_queues, 1)));
-    rte_eth_conf conf{};
-    conf.rxmode.offloads = info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
     // IPv4 checksum offload only together with UDP's: the pipeline sets both for a packet, or none.
     constexpr std::uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
-    conf.txmode.offloads = info_.tx_offload_capa & (kChecksums | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+    std::uint64_t rx = RTE_ETH_RX_OFFLOAD_CHECKSUM, tx = kChecksums | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    if (!options_.vlans.empty()) {
+        // A filter would keep other VLANs from the port that takes everything else.
+        rx |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP | (options_.untagged ? 0 : RTE_ETH_RX_OFFLOAD_VLAN_FILTER);
+        tx |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+    }
+    rte_eth_conf conf{};
+    conf.rxmode.offloads = info_.rx_offload_capa & rx;
+    conf.txmode.offloads = info_.tx_offload_capa & tx;
     if (rx_queues_ > 1) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf.rx_adv_conf.rss_conf.rss_hf =
@@ -166,7 +175,22 @@ Status Port::configure(unsigned workers) {
     offloads_.ipv4_checksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
     offloads_.udp_checksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
     offloads_.multi_segment = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-    offloads_.rx_checksum = conf.rxmode.offloads != 0;
+    offloads_.rx_checksum = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_CHECKSUM) != 0;
+    offloads_.vlan_strip = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
+    offloads_.vlan_insert = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
+    return {};
+}
+
+/// Where the device filters VLANs, as virtual functions do, it is told which ones to let through.
+Status Port::accept_vlans() {
+    if (options_.untagged || (info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) == 0) {
+        return {};
+    }
+    for (const std::uint16_t vlan : options_.vlans) {
+        if (const int code = rte_eth_dev_vlan_filter(id_, vlan, 1); code < 0) {
+            return failure(fmt::format("cannot receive VLAN {}", vlan).c_str(), code);
+        }
+    }
     return {};
 }
 

@@ -6,41 +6,42 @@
 
 namespace homeward::worker {
 
-std::vector<Plan> plan_workers(unsigned workers, std::span<const PortQueues> ports) {
+std::vector<Plan> plan_workers(unsigned workers, std::span<const PortQueues> devices) {
     std::vector<Plan> plans(workers);
     for (Plan& plan : plans) {
-        plan.tx.resize(ports.size());
+        plan.tx.resize(devices.size());
     }
     unsigned next = 0;
-    for (std::uint16_t id = 0; id < ports.size(); ++id) {
-        const bool scarce = ports[id].rx < workers;
+    for (std::uint16_t id = 0; id < devices.size(); ++id) {
+        const bool scarce = devices[id].rx < workers;
         const unsigned home = scarce ? next : 0;
-        next = (next + (scarce ? ports[id].rx : 0U)) % workers;
-        plans[home].home_ports.push_back(id);
-        for (std::uint16_t queue = 0; queue < ports[id].rx; ++queue) {
+        next = (next + (scarce ? devices[id].rx : 0U)) % workers;
+        plans[home].home_devices.push_back(id);
+        for (std::uint16_t queue = 0; queue < devices[id].rx; ++queue) {
             plans[(home + queue) % workers].rx.push_back({id, queue});
         }
-        for (std::uint16_t queue = 0; queue < std::min<unsigned>(ports[id].tx, workers); ++queue) {
+        for (std::uint16_t queue = 0; queue < std::min<unsigned>(devices[id].tx, workers); ++queue) {
             plans[(home + queue) % workers].tx[id] = queue;
         }
     }
     return plans;
 }
 
-std::string describe_shortage(unsigned workers, std::span<const PortQueues> ports) {
+std::string describe_shortage(unsigned workers, std::span<const PortQueues> devices) {
     std::string scarce;
-    for (const PortQueues& port : ports) {
-        if (port.rx < workers) {
-            scarce += fmt::format("{}{} ({})", scarce.empty() ? "" : ", ", port.name, port.rx);
+    for (const PortQueues& device : devices) {
+        if (device.rx < workers) {
+            scarce += fmt::format("{}{} ({})", scarce.empty() ? "" : ", ", device.name, device.rx);
         }
     }
     if (scarce.empty()) {
         return {};
     }
-    const auto plans = plan_workers(workers, ports);
+    const std::string shortage = fmt::format("{} workers, but fewer receive queues on {}: ", workers, scarce);
+    const auto plans = plan_workers(workers, devices);
     const auto unused = std::count_if(plans.begin(), plans.end(), [](const Plan& plan) { return plan.idle(); });
-    return fmt::format("{} workers, but fewer receive queues on {}: queues are dealt out in turn{}", workers, scarce,
-                       unused == 0 ? "" : fmt::format(", {} worker{} without work", unused, unused == 1 ? "" : "s"));
+    return shortage + "queues are dealt out in turn" +
+           (unused == 0 ? "" : fmt::format(", {} worker{} without work", unused, unused == 1 ? "" : "s"));
 }
 
 }  // namespace homeward::worker

@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace homeward::worker {
@@ -15,6 +16,14 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
     counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 
+std::uint64_t bytes_of(rte_mbuf* const* packets, unsigned count) {
+    std::uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        bytes += rte_pktmbuf_pkt_len(packets[i]);
+    }
+    return bytes;
+}
+
 }  // namespace
 
 Worker::Worker(unsigned number, Plan plan, const Surroundings& surroundings)
@@ -22,15 +31,27 @@ Worker::Worker(unsigned number, Plan plan, const Surroundings& surroundings)
       plan_(std::move(plan)),
       around_(surroundings),
       counters_(std::make_unique<stats::Counters>()),
-      idle_(surroundings.may_sleep),
-      pipeline_(std::make_unique<pipeline::Pipeline>(pipeline::Pipeline::Config{
-          .tables = surroundings.tables,
-          .counters = counters_.get(),
-          .pool = surroundings.pool,
-          .tsc_hz = rte_get_tsc_hz(),
-          .reassembly = surroundings.reassembly,
-      })),
-      output_(std::make_unique<pipeline::Output>()) {}
+      own_(std::make_unique<Own>(surroundings.may_sleep, pipeline::Pipeline::Config{
+                                                             .tables = surroundings.tables,
+                                                             .counters = counters_.get(),
+                                                             .pool = surroundings.pool,
+                                                             .tsc_hz = rte_get_tsc_hz(),
+                                                             .reassembly = surroundings.reassembly,
+                                                         })) {
+    if (around_.places.empty()) {
+        for (std::uint16_t device = 0; device < plan_.tx.size(); ++device) {
+            around_.places.push_back({.device = device});
+        }
+    }
+    for (std::uint16_t device = 0; device < plan_.tx.size(); ++device) {
+        devices_.emplace_back(device, around_.places);
+    }
+    for (std::uint16_t port = 0; port < around_.places.size(); ++port) {
+        if (std::count(plan_.home_devices.begin(), plan_.home_devices.end(), around_.places[port].device) != 0) {
+            home_ports_.push_back(port);
+        }
+    }
+}
 
 void Worker::run() {
     prctl(PR_SET_TIMERSLACK, 1UL);
@@ -39,11 +60,11 @@ void Worker::run() {
     while (!stopping_.load(std::memory_order_relaxed)) {
         const std::uint64_t now = rte_rdtsc();
         const unsigned packets = poll_wire(now) + poll_kernel(now) + poll_hand_over();
-        pipeline_->tick(now, *output_);
+        own_->pipeline.tick(now, own_->output);
         flush();
         quiescence.quiescent(number_);
         count_round(packets);
-        if (const std::uint32_t nanoseconds = idle_.after(packets); nanoseconds != 0) {
+        if (const std::uint32_t nanoseconds = own_->idle.after(packets); nanoseconds != 0) {
             quiescence.offline(number_);
             nap(nanoseconds);
             quiescence.online(number_);
@@ -56,24 +77,59 @@ unsigned Worker::poll_wire(std::uint64_t now) {
     unsigned total = 0;
     std::array<rte_mbuf*, kBurst> packets;
     for (const RxQueue& rx : plan_.rx) {
-        const unsigned count = rte_eth_rx_burst(rx.port, rx.queue, packets.data(), kBurst);
+        const unsigned count = rte_eth_rx_burst(rx.device, rx.queue, packets.data(), kBurst);
+        total += count;
         if (count != 0) {
-            pipeline_->process(rx.port, pipeline::Origin::wire, packets.data(), count, now, *output_);
-            flush();
-            total += count;
+            receive(rx.device, packets.data(), count, now);
         }
     }
     return total;
 }
 
+void Worker::receive(std::uint16_t device, rte_mbuf** frames, unsigned count, std::uint64_t now) {
+    if (!devices_[device].plain()) {
+        return receive_tagged(device, frames, count, now);
+    }
+    process(devices_[device].untagged(), pipeline::Origin::wire, frames, count, now);
+}
+
+/// A burst by port, each port's frames in their order.
+void Worker::receive_tagged(std::uint16_t device, rte_mbuf** frames, unsigned count, std::uint64_t now) {
+    std::uint32_t ports = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        const std::uint16_t port = devices_[device].sort(*frames[i]);
+        if (port == tables::kNoPort) {
+            drop(frames + i, 1, stats::Drop::port_unknown_vlan);
+        } else {
+            own_->by_port[port].push(frames[i]);
+            ports |= 1U << port;
+        }
+    }
+    for (; ports != 0; ports &= ports - 1) {
+        const auto port = static_cast<std::uint16_t>(__builtin_ctz(ports));
+        auto& list = own_->by_port[port];
+        if (around_.places[port].vlan != 0) {
+            add(own_->vlan_counters[port].rx_packets, list.count);
+            add(own_->vlan_counters[port].rx_bytes, bytes_of(list.items.data(), list.count));
+        }
+        process(port, pipeline::Origin::wire, list.items.data(), list.count, now);
+        list.count = 0;
+    }
+}
+
+void Worker::process(std::uint16_t port, pipeline::Origin origin, rte_mbuf** frames, unsigned count,
+                     std::uint64_t now) {
+    own_->pipeline.process(port, origin, frames, count, now, own_->output);
+    flush();
+}
+
 unsigned Worker::poll_kernel(std::uint64_t now) {
     unsigned total = 0;
     std::array<rte_mbuf*, kBurst> packets;
-    for (const std::uint16_t port : plan_.home_ports) {
+    for (const std::uint16_t port : home_ports_) {
         const unsigned count = around_.exception->from_kernel(port, packets.data(), kBurst);
         if (count != 0) {
-            pipeline_->process(port, pipeline::Origin::kernel, packets.data(), count, now, *output_);
-            flush();
+            process(port, pipeline::Origin::kernel, packets.data(), count, now);
             total += count;
         }
     }
@@ -83,7 +139,7 @@ unsigned Worker::poll_kernel(std::uint64_t now) {
 unsigned Worker::poll_hand_over() {
     unsigned total = 0;
     std::array<rte_mbuf*, kBurst> packets;
-    for (const std::uint16_t port : plan_.home_ports) {
+    for (const std::uint16_t port : home_ports_) {
         const unsigned count =
             rte_ring_dequeue_burst(around_.hand_over[port], reinterpret_cast<void**>(packets.data()), kBurst, nullptr);
         if (count != 0) {
@@ -95,31 +151,36 @@ unsigned Worker::poll_hand_over() {
 }
 
 void Worker::flush() {
-    for (std::uint32_t rest = output_->tx_ports; rest != 0; rest &= rest - 1) {
+    pipeline::Output& output = own_->output;
+    for (std::uint32_t rest = output.tx_ports; rest != 0; rest &= rest - 1) {
         const auto port = static_cast<std::uint16_t>(__builtin_ctz(rest));
-        flush_tx(port, output_->tx[port].items.data(), output_->tx[port].count);
+        flush_tx(port, output.tx[port].items.data(), output.tx[port].count);
     }
-    for (std::uint32_t rest = output_->kernel_ports; rest != 0; rest &= rest - 1) {
+    for (std::uint32_t rest = output.kernel_ports; rest != 0; rest &= rest - 1) {
         flush_kernel(static_cast<std::uint16_t>(__builtin_ctz(rest)));
     }
-    if (output_->requests.count != 0) {
-        const unsigned sent = rte_ring_enqueue_burst_elem(around_.requests, output_->requests.items.data(),
-                                                          sizeof(pipeline::Request), output_->requests.count, nullptr);
-        if (sent != output_->requests.count) {
-            counters_->count(stats::Event::requests_lost, output_->requests.count - sent);
+    if (output.requests.count != 0) {
+        const unsigned sent = rte_ring_enqueue_burst_elem(around_.requests, output.requests.items.data(),
+                                                          sizeof(pipeline::Request), output.requests.count, nullptr);
+        if (sent != output.requests.count) {
+            counters_->count(stats::Event::requests_lost, output.requests.count - sent);
         }
     }
-    output_->clear();
+    output.clear();
 }
 
 void Worker::flush_tx(std::uint16_t port, rte_mbuf** packets, unsigned count) {
-    if (!around_.multi_segment[port]) {
+    const Place& place = around_.places[port];
+    if (!around_.multi_segment[place.device]) {
         count = linearize(packets, count);
     }
     unsigned sent = 0;
-    if (const auto queue = plan_.tx[port]) {
+    if (const auto queue = plan_.tx[place.device]) {
+        if (place.vlan != 0) {
+            count = put_tags(port, packets, count);
+        }
         for (unsigned attempt = 0; sent != count && attempt <= kTxAttempts; ++attempt) {
-            sent += rte_eth_tx_burst(port, *queue, packets + sent, static_cast<std::uint16_t>(count - sent));
+            sent += rte_eth_tx_burst(place.device, *queue, packets + sent, static_cast<std::uint16_t>(count - sent));
         }
     } else {
         sent = rte_ring_enqueue_burst(around_.hand_over[port], reinterpret_cast<void* const*>(packets), count, nullptr);
@@ -140,9 +201,27 @@ unsigned Worker::linearize(rte_mbuf** packets, unsigned count) {
     return kept;
 }
 
+/// Returns how many remain.
+unsigned Worker::put_tags(std::uint16_t port, rte_mbuf** packets, unsigned count) {
+    unsigned kept = 0;
+    std::uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        const std::uint32_t length = rte_pktmbuf_pkt_len(packets[i]);
+        if (tag(*packets[i], around_.places[port])) {
+            packets[kept++] = packets[i];
+            bytes += length;
+        } else {
+            drop(packets + i, 1, stats::Drop::port_no_headroom);
+        }
+    }
+    add(own_->vlan_counters[port].tx_packets, kept);
+    add(own_->vlan_counters[port].tx_bytes, bytes);
+    return kept;
+}
+
 void Worker::flush_kernel(std::uint16_t port) {
     for (std::size_t kind = 0; kind < pipeline::kKernelClasses; ++kind) {
-        auto& list = output_->to_kernel[port][kind];
+        auto& list = own_->output.to_kernel[port][kind];
         for (unsigned i = 0; i < list.count; ++i) {
             list.items[i]->port = port;
         }
@@ -162,14 +241,14 @@ void Worker::drop(rte_mbuf** packets, unsigned count, stats::Drop reason) {
 void Worker::nap(std::uint32_t nanoseconds) {
     const timespec time{.tv_sec = 0, .tv_nsec = static_cast<long>(nanoseconds)};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
-    add(loop_.naps, 1);
+    add(own_->loop.naps, 1);
 }
 
 void Worker::count_round(unsigned packets) {
-    add(loop_.rounds, 1);
+    add(own_->loop.rounds, 1);
     if (packets != 0) {
-        add(loop_.busy_rounds, 1);
-        add(loop_.packets, packets);
+        add(own_->loop.busy_rounds, 1);
+        add(own_->loop.packets, packets);
     }
 }
 

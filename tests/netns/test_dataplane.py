@@ -40,9 +40,11 @@ while True:
 
 
 class Lab:
-    """The network above. `device(number, interface)` is the DPDK device for a port."""
+    """The network above. `device(number, interface)` is the DPDK device for a port; without `veth` the cables are the
+    caller's. `ports`: entries of the configuration, in place of access and home."""
 
-    def __init__(self, net, device=lambda number, interface: f"net_af_xdp{number},iface={interface}", veth=True):
+    def __init__(self, net, device=lambda number, interface: f"net_af_xdp{number},iface={interface}", veth=True,
+                 ports=None):
         self.net = net
         self.ha, self.access, self.home = (net.namespace(name) for name in ("ha", "access", "home"))
         self.interfaces = ["v0", "v1"]
@@ -51,24 +53,26 @@ class Lab:
                 net.veth(self.ha, interface, far, "eth0")
                 far.offloads_off("eth0")
             self.address_far_ends()
-        for name, address in ADDRESSES.items():
-            self.ha.ip("tuntap", "add", "dev", f"hw-{name}", "mode", "tap")
-            self.ha.address(f"hw-{name}", address)
-            self.ha.link_up(f"hw-{name}")
+        ports = ports or [{"name": name, "device": device(number, interface), "addresses": [ADDRESSES[name]]}
+                          for number, (name, interface) in enumerate(zip(ADDRESSES, self.interfaces))]
+        for port in ports:
+            twin = f"hw-{port['name']}"
+            self.ha.ip("tuntap", "add", "dev", twin, "mode", "tap")
+            self.ha.address(twin, *port["addresses"])
+            self.ha.link_up(twin)
         self.directory = pathlib.Path(net.directory)
         self.file = self.directory / "ha.yaml"
         self.config = {
             "home_agent": {"address": AGENT, "admin_socket": self.directory / "c.sock",
                            "dataplane_socket": self.directory / "d.sock", "state": self.directory / "control.db"},
-            "ports": [{"name": name, "device": device(number, interface), "addresses": [ADDRESSES[name]]}
-                      for number, (name, interface) in enumerate(zip(ADDRESSES, self.interfaces))],
+            "ports": ports,
             "dataplane": {"huge_pages": "never"},
-            "home_networks": [{"prefix": "198.51.100.0/24", "port": "home"}],
+            "home_networks": [{"prefix": "198.51.100.0/24", "port": ports[-1]["name"]}],
             "nodes": [],
         }
         self.peer = ControlPeer(self.directory / "d.sock")
         self.peer.state = [(ipc.SETTINGS, ipc.settings(AGENT)),
-                           (ipc.HOME_NETWORK, ipc.home_network("198.51.100.0/24", "home")),
+                           (ipc.HOME_NETWORK, ipc.home_network("198.51.100.0/24", ports[-1]["name"])),
                            (ipc.BINDING_PUT, ipc.binding(HOME, (NODE, NODE_PORT, 1)))]
         self.process = None
         self.failures = 0

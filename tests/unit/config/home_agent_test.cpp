@@ -108,6 +108,12 @@ TEST(HomeAgent, ErrorsSayWhereAndWhatWasExpected) {
         {"10.10.0.1/24", "10.10.0.1",
          "ha.yaml:4: ports[1].addresses[0]: expected an address with its prefix length such as 192.0.2.1/24, got "
          "\"10.10.0.1\""},
+        {"net_null1", "net_null0",
+         "ha.yaml:4: ports[1].device: port access is on it, too, untagged; give one of them another vlan:"},
+        {"net_null1", "net_null0, vlan: 4095",
+         "ha.yaml:4: ports[1].vlan: expected a number from 1 to 4094, got \"4095\""},
+        {"net_null1", "\"net_null0,copy=1\", vlan: 100",
+         "ha.yaml:4: ports[1].device: port access has the same device with other arguments: net_null0"},
         {"port: home\n", "port: hom\n",
          "ha.yaml:7: home_networks[0].port: expected a port (access, home), got \"hom\""},
         {"10.10.0.210", "10.10.0.150-10.10.0.151",
@@ -220,6 +226,17 @@ TEST(HomeAgent, UnitsAreRead) {
     EXPECT_EQ(read->dataplane.reassembly_timeout_ms, 250U);
 }
 
+TEST(HomeAgent, OneDeviceHasPortsOnSeveralVlans) {
+    const Scratch scratch;
+    scratch.write("b.key", kKey);
+    const auto text = with(kMinimal, "net_null1", "net_null0, vlan: 4094") + "dataplane: {workers: 2}\n";
+    const auto read = load_home_agent(scratch.write("ha.yaml", text));
+    ASSERT_TRUE(read.ok()) << read.error().text;
+    EXPECT_EQ(read->ports[0].vlan, 0);
+    EXPECT_EQ(read->ports[1].device, read->ports[0].device);
+    EXPECT_EQ(read->ports[1].vlan, 4094);
+}
+
 TEST(HomeAgent, NeedsRestartNamesTheKeys) {
     const Scratch scratch;
     scratch.write("b.key", kKey);
@@ -232,7 +249,7 @@ TEST(HomeAgent, NeedsRestartNamesTheKeys) {
     next.home_networks[0].pool.clear();
     EXPECT_TRUE(needs_restart(*current, next).empty());
     next.dataplane.workers = 3;
-    next.ports[0].mtu = 9000;
+    next.ports[0].vlan = 9;
     next.dataplane.reassembly_timeout_ms = 5;
     next.state = "elsewhere.db";
     EXPECT_EQ(needs_restart(*current, next), (std::vector<std::string>{"home_agent.state", "ports", "dataplane.workers",

@@ -9,7 +9,7 @@ namespace {
 
 struct Row {
     unsigned workers;
-    std::vector<PortQueues> ports;
+    std::vector<PortQueues> devices;
     std::vector<std::vector<RxQueue>> rx;  ///< by worker
     std::string shortage;
 };
@@ -37,12 +37,12 @@ const Row kRows[] = {
 
 TEST(Plan, DealsOutReceiveQueues) {
     for (const Row& row : kRows) {
-        const auto plans = plan_workers(row.workers, row.ports);
+        const auto plans = plan_workers(row.workers, row.devices);
         ASSERT_EQ(plans.size(), row.workers);
         for (unsigned worker = 0; worker < row.workers; ++worker) {
             EXPECT_EQ(plans[worker].rx, row.rx[worker]) << row.shortage << " worker " << worker;
         }
-        EXPECT_EQ(describe_shortage(row.workers, row.ports), row.shortage);
+        EXPECT_EQ(describe_shortage(row.workers, row.devices), row.shortage);
     }
 }
 
@@ -51,31 +51,31 @@ TEST(Plan, NothingIsServedTwiceOrLost) {
     for (unsigned workers = 1; workers <= 5; ++workers) {
         for (std::uint16_t rx = 1; rx <= workers; ++rx) {
             for (std::uint16_t tx = 1; tx <= workers; ++tx) {
-                const std::vector<PortQueues> ports{{"a", rx, tx}, {"b", tx, rx}, {"c", 1, 1}};
+                const std::vector<PortQueues> devices{{"a", rx, tx}, {"b", tx, rx}, {"c", 1, 1}};
                 std::map<std::pair<unsigned, unsigned>, int> receivers, senders;
                 std::map<unsigned, int> homes;
-                for (const Plan& plan : plan_workers(workers, ports)) {
-                    ASSERT_EQ(plan.tx.size(), ports.size());
+                for (const Plan& plan : plan_workers(workers, devices)) {
+                    ASSERT_EQ(plan.tx.size(), devices.size());
                     for (const RxQueue& queue : plan.rx) {
-                        ++receivers[{queue.port, queue.queue}];
+                        ++receivers[{queue.device, queue.queue}];
                     }
-                    for (unsigned port = 0; port < ports.size(); ++port) {
-                        if (plan.tx[port]) {
-                            ++senders[{port, *plan.tx[port]}];
+                    for (unsigned device = 0; device < devices.size(); ++device) {
+                        if (plan.tx[device]) {
+                            ++senders[{device, *plan.tx[device]}];
                         }
                     }
-                    for (const std::uint16_t port : plan.home_ports) {
-                        ++homes[port];
-                        EXPECT_TRUE(plan.tx[port]);
+                    for (const std::uint16_t device : plan.home_devices) {
+                        ++homes[device];
+                        EXPECT_TRUE(plan.tx[device]);
                     }
                 }
-                for (unsigned port = 0; port < ports.size(); ++port) {
-                    EXPECT_EQ(homes[port], 1);
-                    for (unsigned queue = 0; queue < ports[port].rx; ++queue) {
-                        EXPECT_EQ((receivers[{port, queue}]), 1);
+                for (unsigned device = 0; device < devices.size(); ++device) {
+                    EXPECT_EQ(homes[device], 1);
+                    for (unsigned queue = 0; queue < devices[device].rx; ++queue) {
+                        EXPECT_EQ((receivers[{device, queue}]), 1);
                     }
-                    for (unsigned queue = 0; queue < ports[port].tx; ++queue) {
-                        EXPECT_EQ((senders[{port, queue}]), 1);
+                    for (unsigned queue = 0; queue < devices[device].tx; ++queue) {
+                        EXPECT_EQ((senders[{device, queue}]), 1);
                     }
                 }
             }

@@ -45,11 +45,12 @@ struct HomeNetwork {
     std::vector<AddressRange> pool;
 };
 
-/// One DPDK port and its TAP twin.
+/// One DPDK device, or one VLAN of it, and its TAP twin.
 struct Port {
-    std::string name;    ///< ≤ 15 characters, used in counters and by home networks
-    std::string device;  ///< DPDK device: a PCI address or a vdev with arguments, passed to the EAL as it is
-    std::string twin;    ///< name of the persistent TAP, ≤ 15 characters; default "hw-" + name
+    std::string name;                    ///< ≤ 15 characters, used in counters and by home networks
+    std::string device;                  ///< a PCI address or a vdev with arguments, passed to the EAL as it is
+    std::uint16_t vlan = 0;              ///< 1–4094; 0: untagged frames, and those of VLANs that no port is for
+    std::string twin;                    ///< name of the persistent TAP, ≤ 15 characters; default "hw-" + name
     std::vector<std::string> addresses;  ///< a.b.c.d/n, put on the twin
     std::uint16_t mtu = 1500;
 };

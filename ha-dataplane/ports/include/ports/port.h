@@ -12,9 +12,11 @@
 namespace homeward::ports {
 
 struct PortOptions {
-    std::string name;
+    std::string name;    ///< the configuration's; of several ports on this device "access+home"
     std::string device;  ///< a PCI address (bound to vfio-pci) or a virtual device: "net_af_xdp0,iface=eth0"
     std::uint16_t mtu = 1500;
+    std::vector<std::uint16_t> vlans{};  ///< that there are ports for
+    bool untagged = true;                ///< there is a port for everything else, too
 };
 
 /// What the device does for us. Nothing here is required: the pipeline works in software without it.
@@ -23,9 +25,11 @@ struct Offloads {
     bool udp_checksum = false;   ///< transmit
     bool multi_segment = false;  ///< transmits chained mbufs
     bool rx_checksum = false;
+    bool vlan_strip = false;   ///< takes tags off on receipt
+    bool vlan_insert = false;  ///< writes tags on transmission
 };
 
-/// One DPDK Ethernet device. Owned and called by the main thread; workers use only `id()` with rx/tx bursts.
+/// One DPDK port: an Ethernet device. Owned and called by the main thread; workers use only `id()` with rx/tx bursts.
 ///
 /// attach() → start() → stop(). The destructor stops and closes, which takes an XDP program off the interface.
 class Port {
@@ -60,6 +64,7 @@ class Port {
 
     Status inspect();
     Status configure(unsigned workers);
+    Status accept_vlans();
     Status set_up_queues(rte_mempool* pool);
     Status set_mtu();
     Error failure(const char* what, int code) const;
