@@ -61,6 +61,7 @@ void add_worker(mailbox::CounterList& list, const worker::Worker& worker) {
     add("busy_rounds", worker.loop().busy_rounds);
     add("packets", worker.loop().packets);
     add("naps", worker.loop().naps);
+    add("passed_on", worker.loop().passed_on);
 }
 
 }  // namespace

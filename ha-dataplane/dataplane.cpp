@@ -42,6 +42,10 @@ std::vector<ports::PortOptions> devices_of(const config::HomeAgent& config) {
             device->vlans.push_back(port.vlan);
         }
         device->untagged = device->untagged || port.vlan == 0;
+        if (std::any_of(config.home_networks.begin(), config.home_networks.end(),
+                        [&](const config::HomeNetwork& network) { return network.port == port.name; })) {
+            device->spread = ports::Spread::addresses;
+        }
     }
     return devices;
 }
@@ -55,13 +59,16 @@ ports::PoolNeeds pool_needs(const config::HomeAgent& config) {
         ++needs.ports;
         needs.largest_mtu = std::max(needs.largest_mtu, device.mtu);
     }
+    if (needs.workers > 1 && config.dataplane.redistribution != config::Redistribution::never) {
+        needs.between_workers = worker::Redistribution::kPerWorker;
+    }
     return needs;
 }
 
 std::string description(const ports::Port& port) {
     const std::string queues = fmt::format("port {}: {}, {} rx and {} tx queues", port.name(), port.device(),
                                            port.rx_queues(), port.tx_queues());
-    return fmt::format("{}, MTU {}", queues, port.mtu());
+    return fmt::format("{}{}{}, MTU {}", queues, port.spread().empty() ? "" : ", ", port.spread(), port.mtu());
 }
 
 std::uint64_t monotonic_s() {
@@ -97,6 +104,7 @@ Dataplane::~Dataplane() {
     kernel_events_.release();
     kernel_.reset();
     workers_.clear();
+    redistribution_.reset();
     exception_.reset();
     twins_.clear();
     ports_.clear();
@@ -280,6 +288,7 @@ Status Dataplane::make_workers() {
 Status Dataplane::make_loops() {
     const config::Dataplane& wanted = config_.dataplane;
     const unsigned count = wanted.workers;
+    const auto mode = static_cast<worker::Redistribute>(wanted.redistribution);
     worker::Surroundings around{.tables = tables_.get(),
                                 .exception = exception_.get(),
                                 .requests = requests_,
@@ -295,15 +304,26 @@ Status Dataplane::make_loops() {
         queues.push_back({port.name(), port.rx_queues(), port.tx_queues()});
         around.multi_segment.push_back(port.offloads().multi_segment);
     }
-    if (const std::string shortage = worker::describe_shortage(count, queues); !shortage.empty()) {
+    if (const std::string shortage = worker::describe_shortage(count, queues, mode); !shortage.empty()) {
         spdlog::warn("{}", shortage);
     }
     std::vector<worker::Plan> plans = worker::plan_workers(count, queues);
+    auto redistribution = worker::Redistribution::create(plans, worker::plan_redistribution(count, queues, mode),
+                                                         ports_.front().socket());
+    if (!redistribution) {
+        return redistribution.error();
+    }
+    redistribution_ = std::move(*redistribution);
+    around.redistribution = redistribution_.get();
     for (unsigned number = 0; worker::Plan & plan : plans) {
         workers_.push_back(std::make_unique<worker::Worker>(number++, std::move(plan), around));
     }
     return {};
 }
+static_assert(static_cast<int>(config::Redistribution::automatic) ==
+                  static_cast<int>(worker::Redistribute::automatic) &&
+              static_cast<int>(config::Redistribution::never) == static_cast<int>(worker::Redistribute::never) &&
+              static_cast<int>(config::Redistribution::always) == static_cast<int>(worker::Redistribute::always));
 
 Status Dataplane::follow_kernel() {
     std::vector<netlink::TwinLink> links;

@@ -84,6 +84,7 @@ class Dataplane {
     rte_ring* requests_ = nullptr;
     std::unique_ptr<tables::Tables> tables_;
     std::unique_ptr<exception::ExceptionPath> exception_;
+    std::unique_ptr<worker::Redistribution> redistribution_;
     std::vector<std::unique_ptr<worker::Worker>> workers_;
     std::unique_ptr<netlink::KernelFeed> kernel_;
     std::unique_ptr<mailbox::Apply> apply_;

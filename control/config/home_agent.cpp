@@ -146,8 +146,8 @@ void read_reassembly(const Value& value, Dataplane& out) {
 
 void read_dataplane(const Value& value, Dataplane& out) {
     const Map map{value,
-                  {"workers", "cores", "huge_pages", "memory", "idle", "eal", "udp_checksum", "ecn", "clamp_mss",
-                   "icmp_errors_per_s", "reassembly", "exception_pps"}};
+                  {"workers", "cores", "huge_pages", "memory", "idle", "redistribution", "eal", "udp_checksum", "ecn",
+                   "clamp_mss", "icmp_errors_per_s", "reassembly", "exception_pps"}};
     if (const auto found = map.find("workers")) {
         out.workers = found->number<unsigned>(1, 127);
     }
@@ -166,6 +166,11 @@ void read_dataplane(const Value& value, Dataplane& out) {
     }
     if (const auto found = map.find("idle")) {
         out.idle = found->one_of<Idle>({{"automatic", Idle::automatic}, {"poll", Idle::poll}, {"sleep", Idle::sleep}});
+    }
+    if (const auto found = map.find("redistribution")) {
+        out.redistribution = found->one_of<Redistribution>({{"automatic", Redistribution::automatic},
+                                                            {"never", Redistribution::never},
+                                                            {"always", Redistribution::always}});
     }
     if (const auto found = map.find("eal")) {
         out.eal = read_texts(*found);

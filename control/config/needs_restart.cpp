@@ -58,6 +58,7 @@ std::vector<std::string> needs_restart(const HomeAgent& current, const HomeAgent
     found.compare("dataplane.huge_pages", a.huge_pages, b.huge_pages);
     found.compare("dataplane.memory", a.memory_mb, b.memory_mb);
     found.compare("dataplane.idle", a.idle, b.idle);
+    found.compare("dataplane.redistribution", a.redistribution, b.redistribution);
     found.compare("dataplane.eal", a.eal, b.eal);
     found.compare("dataplane.reassembly.datagrams", a.reassembly_datagrams, b.reassembly_datagrams);
     found.compare("dataplane.reassembly.memory", a.reassembly_memory_mb, b.reassembly_memory_mb);

@@ -82,6 +82,7 @@ Port::Port(Port&& other) noexcept
       rx_queues_(other.rx_queues_),
       tx_queues_(other.tx_queues_),
       offloads_(other.offloads_),
+      spread_(std::move(other.spread_)),
       info_(other.info_),
       virtual_(other.virtual_),
       started_(std::exchange(other.started_, false)),
@@ -164,12 +165,7 @@ Status Port::configure(unsigned workers) {
     rte_eth_conf conf{};
     conf.rxmode.offloads = info_.rx_offload_capa & rx;
     conf.txmode.offloads = info_.tx_offload_capa & tx;
-    if (rx_queues_ > 1) {
-        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        conf.rx_adv_conf.rss_conf.rss_hf =
-            info_.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
-    }
-    if (const int code = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); code < 0) {
+    if (const int code = configure_spread(conf); code < 0) {
         return failure("cannot configure", code);
     }
     offloads_.ipv4_checksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
@@ -179,6 +175,28 @@ Status Port::configure(unsigned workers) {
     offloads_.vlan_strip = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
     offloads_.vlan_insert = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
     return {};
+}
+
+/// With the hash and the key that are wanted, else with the driver's key, else with one receive queue.
+int Port::configure_spread(rte_eth_conf conf) {
+    if (rx_queues_ == 1) {
+        return rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf);
+    }
+    for (const unsigned key_size : {unsigned{info_.hash_key_size}, 0U}) {
+        RssChoice choice = choose_rss(info_.flow_type_rss_offloads, key_size, options_.spread);
+        rte_eth_conf tried = conf;
+        tried.rxmode.mq_mode = choice.types != 0 ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE;
+        tried.rx_adv_conf.rss_conf = {.rss_key = choice.key.empty() ? nullptr : choice.key.data(),
+                                      .rss_key_len = static_cast<std::uint8_t>(choice.key.size()),
+                                      .rss_hf = choice.types};
+        if (rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &tried) == 0) {
+            spread_ = choice.description;
+            return 0;
+        }
+    }
+    spread_ = "one receive queue, because the device takes no RSS configuration";
+    rx_queues_ = 1;
+    return rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf);
 }
 
 /// Where the device filters VLANs, as virtual functions do, it is told which ones to let through.

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include <rte_cycles.h>
+#include <rte_prefetch.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -59,7 +60,7 @@ void Worker::run() {
     quiescence.online(number_);
     while (!stopping_.load(std::memory_order_relaxed)) {
         const std::uint64_t now = rte_rdtsc();
-        const unsigned packets = poll_wire(now) + poll_kernel(now) + poll_hand_over();
+        const unsigned packets = poll_wire(now) + poll_inbox(now) + poll_kernel(now) + poll_hand_over();
         own_->pipeline.tick(now, own_->output);
         flush();
         quiescence.quiescent(number_);
@@ -77,13 +78,50 @@ unsigned Worker::poll_wire(std::uint64_t now) {
     unsigned total = 0;
     std::array<rte_mbuf*, kBurst> packets;
     for (const RxQueue& rx : plan_.rx) {
-        const unsigned count = rte_eth_rx_burst(rx.device, rx.queue, packets.data(), kBurst);
+        unsigned count = rte_eth_rx_burst(rx.device, rx.queue, packets.data(), kBurst);
         total += count;
+        if (count != 0 && around_.redistribution != nullptr && around_.redistribution->covers(rx.device)) {
+            count = pass_on(rx.device, packets.data(), count);
+        }
         if (count != 0) {
             receive(rx.device, packets.data(), count, now);
         }
     }
     return total;
+}
+
+/// What other workers received and this one is to process. Frames of several devices may lie in one ring.
+unsigned Worker::poll_inbox(std::uint64_t now) {
+    unsigned total = 0;
+    std::array<rte_mbuf*, kBurst> packets;
+    for (rte_ring* ring : inbox()) {
+        const unsigned count =
+            rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(packets.data()), kBurst, nullptr);
+        for (unsigned i = 0; i < count; ++i) {
+            rte_prefetch0(packets[i]);
+        }
+        for (unsigned first = 0, end = 0; first < count; first = end) {
+            const std::uint16_t device = packets[first]->port;
+            while (end < count && packets[end]->port == device) {
+                ++end;
+            }
+            receive(device, packets.data() + first, end - first, now);
+        }
+        total += count;
+    }
+    return total;
+}
+
+std::span<rte_ring* const> Worker::inbox() const noexcept {
+    return around_.redistribution == nullptr ? std::span<rte_ring* const>{} : around_.redistribution->inbox(number_);
+}
+
+unsigned Worker::pass_on(std::uint16_t device, rte_mbuf** frames, unsigned count) {
+    const unsigned kept = around_.redistribution->pass_on(number_, device, frames, count, own_->refused);
+    add(own_->loop.passed_on, count - kept - own_->refused.count);
+    drop(own_->refused.items.data(), own_->refused.count, stats::Drop::redistribute_ring_full);
+    own_->refused.count = 0;
+    return kept;
 }
 
 void Worker::receive(std::uint16_t device, rte_mbuf** frames, unsigned count, std::uint64_t now) {

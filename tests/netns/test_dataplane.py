@@ -376,10 +376,28 @@ def test_two_workers_on_single_queue_ports(lab):
     lab.config["dataplane"]["workers"] = 2
     hello = lab.start()
     assert hello["workers"] == 2
-    assert "2 workers, but fewer receive queues on access (1), home (1)" in lab.process.text()
+    assert ("2 workers, but fewer receive queues on access (1), home (1): they pass packets on to each other by address"
+            in lab.process.text())
+    everything_forwards(lab)
+    # Many addresses lead to both workers, whichever of them polls the port.
+    forge.send(lab.access, [forge.ip(17, f"192.0.2.{100 + number}", HOST, forge.udp(9, 9, b"up"))
+                            for number in range(32)])
+    forge.send(lab.home, [forge.ip(17, f"198.51.100.{100 + number}", NODE, forge.udp(9, 9, b"down"))
+                          for number in range(32)])
+    wait_until(lambda: all(lab.peer.counters()[f"worker.{number}.passed_on"] > 0 for number in (0, 1)),
+               "both workers passing packets on")
+    counters = lab.peer.counters()
+    assert counters["drop.port.tx_full"] == counters["drop.redistribute.ring_full"] == 0
+
+
+def test_queues_dealt_out_in_turn(lab):
+    lab.config["dataplane"].update(workers=2, redistribution="never")
+    lab.start()
+    assert "queues are dealt out in turn" in lab.process.text()
     everything_forwards(lab)
     counters = lab.peer.counters()
     assert counters["worker.0.packets"] > 0 and counters["worker.1.packets"] > 0
+    assert counters["worker.0.passed_on"] == counters["worker.1.passed_on"] == 0
     assert counters["drop.port.tx_full"] == 0
 
 

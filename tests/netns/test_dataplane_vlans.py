@@ -12,9 +12,10 @@ import struct
 
 import harness
 import pytest
+from harness import forge
 from harness.netns import Topology
 from harness.process import wait_until
-from test_dataplane import ADDRESSES, DEVICES, Lab, everything_forwards, seen
+from test_dataplane import ADDRESSES, DEVICES, HOST, Lab, everything_forwards, seen
 
 SWITCH = pathlib.Path(harness.__file__).with_name("vlan_switch.py")
 BOTH_TAGGED = {"access": 100, "home": 200}
@@ -69,6 +70,19 @@ def test_one_vlan_beside_untagged_frames(kind):
         seen(capture, lambda frame: frame[12:18] == struct.pack("!HHH", 0x8100, 300, 0x0806))
         assert lab.peer.counters()["drop.port.unknown_vlan"] == 0
         assert lab.process.stop() == 0
+
+
+def test_tagged_packets_are_passed_on():
+    """Two workers, one queue: the addresses behind the tag decide."""
+    with Topology("vlan") as net:
+        lab = Trunk(net, "af_xdp", BOTH_TAGGED)
+        lab.config["dataplane"]["workers"] = 2
+        lab.start()
+        everything_forwards(lab)
+        forge.send(lab.access, [forge.ip(17, f"192.0.2.{100 + number}", HOST, forge.udp(9, 9, b"transit"))
+                                for number in range(32)])
+        wait_until(lambda: lab.peer.counters()["worker.0.passed_on"] > 0, "packets passed on")
+        assert lab.peer.counters()["worker.1.packets"] > 0
 
 
 @pytest.mark.parametrize("kind", DEVICES)

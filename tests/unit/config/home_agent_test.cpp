@@ -195,6 +195,8 @@ TEST(HomeAgent, ErrorsSayWhereAndWhatWasExpected) {
          "got \"5 ms\""},
         {"uplinks:", "dataplane: {reassembly: {datagram: 64}}\nuplinks:",
          "ha.yaml:9: dataplane.reassembly.datagram: unknown key; did you mean \"datagrams\"?"},
+        {"uplinks:", "dataplane: {redistribution: on}\nuplinks:",
+         "ha.yaml:9: dataplane.redistribution: expected one of automatic, never, always, got \"on\""},
         {"uplinks:", "dataplane: {workers: 0}\nuplinks:",
          "ha.yaml:9: dataplane.workers: expected a number from 1 to 127, got \"0\""},
     };
@@ -229,12 +231,14 @@ TEST(HomeAgent, UnitsAreRead) {
 TEST(HomeAgent, OneDeviceHasPortsOnSeveralVlans) {
     const Scratch scratch;
     scratch.write("b.key", kKey);
-    const auto text = with(kMinimal, "net_null1", "net_null0, vlan: 4094") + "dataplane: {workers: 2}\n";
+    const auto text =
+        with(kMinimal, "net_null1", "net_null0, vlan: 4094") + "dataplane: {workers: 2, redistribution: always}\n";
     const auto read = load_home_agent(scratch.write("ha.yaml", text));
     ASSERT_TRUE(read.ok()) << read.error().text;
     EXPECT_EQ(read->ports[0].vlan, 0);
     EXPECT_EQ(read->ports[1].device, read->ports[0].device);
     EXPECT_EQ(read->ports[1].vlan, 4094);
+    EXPECT_EQ(read->dataplane.redistribution, Redistribution::always);
 }
 
 TEST(HomeAgent, NeedsRestartNamesTheKeys) {
@@ -249,11 +253,13 @@ TEST(HomeAgent, NeedsRestartNamesTheKeys) {
     next.home_networks[0].pool.clear();
     EXPECT_TRUE(needs_restart(*current, next).empty());
     next.dataplane.workers = 3;
+    next.dataplane.redistribution = Redistribution::never;
     next.ports[0].vlan = 9;
     next.dataplane.reassembly_timeout_ms = 5;
     next.state = "elsewhere.db";
-    EXPECT_EQ(needs_restart(*current, next), (std::vector<std::string>{"home_agent.state", "ports", "dataplane.workers",
-                                                                       "dataplane.reassembly.timeout"}));
+    EXPECT_EQ(needs_restart(*current, next),
+              (std::vector<std::string>{"home_agent.state", "ports", "dataplane.workers", "dataplane.redistribution",
+                                        "dataplane.reassembly.timeout"}));
 }
 
 TEST(FileKind, ToldByTheTopLevelKeys) {

@@ -11,7 +11,7 @@ struct Row {
     unsigned workers;
     std::vector<PortQueues> devices;
     std::vector<std::vector<RxQueue>> rx;  ///< by worker
-    std::string shortage;
+    std::string shortage;                  ///< without redistribution
 };
 
 const Row kRows[] = {
@@ -42,7 +42,7 @@ TEST(Plan, DealsOutReceiveQueues) {
         for (unsigned worker = 0; worker < row.workers; ++worker) {
             EXPECT_EQ(plans[worker].rx, row.rx[worker]) << row.shortage << " worker " << worker;
         }
-        EXPECT_EQ(describe_shortage(row.workers, row.devices), row.shortage);
+        EXPECT_EQ(describe_shortage(row.workers, row.devices, Redistribute::never), row.shortage);
     }
 }
 
@@ -80,6 +80,35 @@ TEST(Plan, NothingIsServedTwiceOrLost) {
                 }
             }
         }
+    }
+}
+
+TEST(Plan, RedistributesWhatTheDeviceDoesNotSpread) {
+    const std::vector<PortQueues> devices{{"a", 4, 4}, {"b", 2, 1}, {"c", 1, 1}};
+    struct {
+        unsigned workers;
+        Redistribute wanted;
+        std::vector<bool> devices;
+        std::string says;
+    } const rows[] = {
+        {1, Redistribute::automatic, {false, false, false}, ""},
+        {1, Redistribute::always, {false, false, false}, ""},
+        {4,
+         Redistribute::automatic,
+         {false, true, true},
+         "4 workers, but fewer receive queues on b (2), c (1): they pass packets on to each other by address"},
+        {4,
+         Redistribute::always,
+         {true, true, true},
+         "4 workers pass the packets of every port on to each other by address"},
+        {4,
+         Redistribute::never,
+         {false, false, false},
+         "4 workers, but fewer receive queues on b (2), c (1): queues are dealt out in turn"},
+    };
+    for (const auto& row : rows) {
+        EXPECT_EQ(plan_redistribution(row.workers, devices, row.wanted), row.devices) << row.says;
+        EXPECT_EQ(describe_shortage(row.workers, devices, row.wanted), row.says);
     }
 }
 

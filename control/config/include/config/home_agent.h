@@ -57,6 +57,8 @@ struct Port {
 
 enum class HugePages : std::uint8_t { automatic, never, always };
 enum class Idle : std::uint8_t { automatic, poll, sleep };
+/// Whose packets workers pass on to each other: devices with fewer receive queues than workers, none, all.
+enum class Redistribution : std::uint8_t { automatic, never, always };
 
 struct Dataplane {
     unsigned workers = 1;
@@ -64,6 +66,7 @@ struct Dataplane {
     HugePages huge_pages = HugePages::automatic;
     unsigned memory_mb = 0;  ///< 0: chosen
     Idle idle = Idle::automatic;
+    Redistribution redistribution = Redistribution::automatic;
     std::vector<std::string> eal;  ///< further EAL arguments
     ipc::Checksum udp_checksum = ipc::Checksum::compute;
     ipc::Ecn ecn = ipc::Ecn::compatibility;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ports/rss.h"
 #include "result/result.h"
 
 namespace homeward::ports {
@@ -17,6 +18,7 @@ struct PortOptions {
     std::uint16_t mtu = 1500;
     std::vector<std::uint16_t> vlans{};  ///< that there are ports for
     bool untagged = true;                ///< there is a port for everything else, too
+    Spread spread = Spread::addresses_and_ports;
 };
 
 /// What the device does for us. Nothing here is required: the pipeline works in software without it.
@@ -55,6 +57,8 @@ class Port {
     std::uint16_t rx_queues() const noexcept { return rx_queues_; }
     std::uint16_t tx_queues() const noexcept { return tx_queues_; }
     const Offloads& offloads() const noexcept { return offloads_; }
+    /// How the device chooses receive queues, in words; empty with one queue.
+    const std::string& spread() const noexcept { return spread_; }
     int socket() const noexcept;
     /// True for a device that is software: idle workers may sleep without losing what a real NIC's ring would drop.
     bool is_virtual() const noexcept { return virtual_; }
@@ -64,6 +68,7 @@ class Port {
 
     Status inspect();
     Status configure(unsigned workers);
+    int configure_spread(rte_eth_conf conf);
     Status accept_vlans();
     Status set_up_queues(rte_mempool* pool);
     Status set_mtu();
@@ -74,6 +79,7 @@ class Port {
     std::array<std::uint8_t, 6> mac_{};
     std::uint16_t rx_queues_ = 0, tx_queues_ = 0;
     Offloads offloads_;
+    std::string spread_;
     rte_eth_dev_info info_{};
     bool virtual_ = false;
     bool started_ = false;
@@ -82,10 +88,11 @@ class Port {
 
 /// What decides how many packet buffers there are, and how large.
 struct PoolNeeds {
-    unsigned ports = 1;
+    unsigned ports = 1;  ///< devices
     unsigned workers = 1;
     std::uint16_t largest_mtu = 1500;
-    unsigned reassembly_mb = 0;  ///< of buffers that each worker may hold for reassembly
+    unsigned reassembly_mb = 0;    ///< of buffers that each worker may hold for reassembly
+    unsigned between_workers = 0;  ///< packets that may lie in rings to each worker
 };
 
 /// The mbuf pool for the ports of one NUMA socket.

@@ -35,7 +35,18 @@ struct Plan {
 /// takes the second single-queue device.
 std::vector<Plan> plan_workers(unsigned workers, std::span<const PortQueues> devices);
 
-/// One line about workers that share or lack queues; empty when every worker has its own queue of every device.
-std::string describe_shortage(unsigned workers, std::span<const PortQueues> devices);
+/// Whose packets workers pass on to each other (redistribution.h).
+enum class Redistribute : std::uint8_t {
+    automatic,  ///< those of devices with fewer receive queues than there are workers
+    never,
+    always,  ///< all: for devices that have queues and put everything into the first
+};
+
+/// By device.
+std::vector<bool> plan_redistribution(unsigned workers, std::span<const PortQueues> devices, Redistribute wanted);
+
+/// One line about workers that share or lack queues, and what becomes of it; empty when every worker has its own queue
+/// of every device.
+std::string describe_shortage(unsigned workers, std::span<const PortQueues> devices, Redistribute wanted);
 
 }  // namespace homeward::worker

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "exception/exception_path.h"
@@ -16,6 +17,7 @@
 #include "tables/tables.h"
 #include "worker/idle.h"
 #include "worker/plan.h"
+#include "worker/redistribution.h"
 #include "worker/vlan.h"
 
 namespace homeward::worker {
@@ -30,12 +32,14 @@ struct Surroundings {
     rte_mempool* pool = nullptr;
     pipeline::Reassembly::Bounds reassembly{};
     bool may_sleep = false;
-    std::vector<Place> places;  ///< by port id; empty: each device is one port, of the same id
+    std::vector<Place> places;                 ///< by port id; empty: each device is one port, of the same id
+    Redistribution* redistribution = nullptr;  ///< null: no worker passes packets on
 };
 
 /// One polling thread's numbers beside the pipeline's. Written by it only.
 struct LoopCounters {
     std::atomic<std::uint64_t> rounds{0}, busy_rounds{0}, packets{0}, naps{0};
+    std::atomic<std::uint64_t> passed_on{0};  ///< of `packets`, to other workers, which count them again
 };
 
 /// What one worker carried for a port that is a VLAN of its device; bytes without the tag. `tx` was handed to the
@@ -59,7 +63,7 @@ class Worker {
 
     unsigned number() const noexcept { return number_; }
     /// Nothing is ever for it to do.
-    bool idle() const noexcept { return plan_.idle(); }
+    bool idle() const noexcept { return plan_.idle() && inbox().empty(); }
     const stats::Counters& counters() const noexcept { return *counters_; }
     const LoopCounters& loop() const noexcept { return own_->loop; }
     const VlanCounters& vlan(std::uint16_t port) const noexcept { return own_->vlan_counters[port]; }
@@ -76,16 +80,20 @@ class Worker {
         pipeline::Pipeline pipeline;
         pipeline::Output output;
         /// Frames of a device with VLANs, by port; empty between calls.
-        std::array<pipeline::List<rte_mbuf*, pipeline::Pipeline::kBurst>, tables::kMaxPorts> by_port;
+        std::array<Redistribution::Frames, tables::kMaxPorts> by_port;
+        Redistribution::Frames refused;
         std::array<VlanCounters, tables::kMaxPorts> vlan_counters;  ///< by port
     };
 
     unsigned poll_wire(std::uint64_t now);
+    unsigned poll_inbox(std::uint64_t now);
     unsigned poll_kernel(std::uint64_t now);
     unsigned poll_hand_over();
+    unsigned pass_on(std::uint16_t device, rte_mbuf** frames, unsigned count);
     void receive(std::uint16_t device, rte_mbuf** frames, unsigned count, std::uint64_t now);
     void receive_tagged(std::uint16_t device, rte_mbuf** frames, unsigned count, std::uint64_t now);
     void process(std::uint16_t port, pipeline::Origin origin, rte_mbuf** frames, unsigned count, std::uint64_t now);
+    std::span<rte_ring* const> inbox() const noexcept;
     void flush();
     void flush_tx(std::uint16_t port, rte_mbuf** packets, unsigned count);
     unsigned linearize(rte_mbuf** packets, unsigned count);
