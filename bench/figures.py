@@ -1,4 +1,4 @@
-"""Figures that a measurement makes: kept with their spread, written as JSON, drawn."""
+"""Figures that a measurement makes: kept with their spread, written as JSON."""
 
 import json
 import pathlib
@@ -51,20 +51,3 @@ def commit():
     done = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "rev-parse", "--short", "HEAD"],
                           capture_output=True, text=True, check=False)
     return done.stdout.strip()
-
-
-def draw_lines(path, title, x_label, lines):
-    """`lines`: name → [(x, cycles)], on a logarithmic x axis."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5))
-    for name, points in lines.items():
-        axes.plot(*zip(*points), marker="o", label=name)
-    axes.set(xscale="log", xlabel=x_label, ylabel="TSC cycles a packet", title=title, ylim=(0, None))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)

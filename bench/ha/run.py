@@ -17,7 +17,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from figures import Figures, draw_lines
+from figures import Figures
+from plots import draw_lines
 
 BINDINGS = [1, 1000, 100_000, 1_000_000]
 RULES = [10, 1000, 100_000]
