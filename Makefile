@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha demo deps format fuzz help install lint test test-nic
+.PHONY: all bench bench-check bench-ha bench-veth demo deps format fuzz help install lint test test-nic
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -12,8 +12,12 @@ PACKAGES := \
   iproute2 iputils-ping nftables ethtool procps tcpdump tshark curl iperf3 vsftpd ffmpeg \
   clang-format clang-tidy cppcheck shellcheck pyflakes3
 
-# What tests/nic needs beside them: a machine with PCI NICs, and what the manual says about NICs done in it.
-NIC_PACKAGES := qemu-system-x86 kmod pciutils dpdk
+# DPDK's programs beside its libraries: testpmd, devbind.
+DPDK_PROGRAMS := dpdk
+# What tests/nic needs beside those: a machine with PCI NICs, and what the manual says about NICs done in it.
+NIC_PACKAGES := qemu-system-x86 kmod pciutils $(DPDK_PROGRAMS)
+# What bench-veth compares with: testpmd and other tunnels.
+BENCH_PACKAGES := $(DPDK_PROGRAMS) wireguard-go wireguard-tools fastd openvpn openssl
 
 SANITIZE :=
 FUZZ_SECONDS := 20
@@ -47,6 +51,7 @@ test-nic: deps  ## the home agent on PCI NICs (vfio, huge pages, RSS), in a mach
 ifeq ($(SANITIZE),)
 test test-nic: PACKAGES += $(NIC_PACKAGES)
 endif
+bench-veth: PACKAGES += $(BENCH_PACKAGES)
 
 demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)
 	tools/build $(BUILD) $(SETUP)
@@ -60,6 +65,11 @@ bench-ha: deps  ## cycles a packet in the home agent's worker; FULL=1: the whole
 	tools/build $(BUILD) $(SETUP)
 	ninja -C $(BUILD) bench/ha/bench-ha
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/ha/run.py --build $(BUILD) $(if $(FULL),--full)
+
+bench-veth: deps  ## the home agent beside testpmd and other tunnels, over veth (root, 6 minutes)
+	tools/build $(BUILD) $(SETUP)
+	ninja -C $(BUILD) bench-veth
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/veth/run.py --build $(BUILD)
 
 bench-check:  ## hold build/bench against bench/floors
 	/usr/bin/python3 -B bench/check.py --build $(BUILD)

@@ -20,8 +20,8 @@ def address(text):
     return int(ipaddress.IPv4Address(text))
 
 
-def settings(home_agent, tunnel_mtu=1468):
-    return struct.pack("=IHBBHBBI", address(home_agent), 434, 1, 0, tunnel_mtu, 1, 0, 100)
+def settings(home_agent, tunnel_mtu=1468, udp_checksum=True):
+    return struct.pack("=IHBBHBBI", address(home_agent), 434, udp_checksum, 0, tunnel_mtu, 1, 0, 100)
 
 
 def home_network(prefix, port):
