@@ -3,8 +3,8 @@
 
     run.py [--build DIRECTORY] [--rounds N] [--only NAME,...]
 
-Writes veth.json and veth_*.png into BUILD/bench. Needs root, 2 GB, and a machine that has nothing else to do: its load
-is among the results (`veth.load_average`).
+Writes veth.json and veth_*.png into BUILD/bench. Needs root, 2 GB, and a machine that has nothing else to do: what
+others took of its CPUs is among the results (`veth.cpu_taken_by_others`).
 """
 
 import argparse
@@ -22,6 +22,7 @@ from harness.netns import Topology
 
 from dataplanes import Homeward, HomewardNode, Testpmd
 from figures import Figures
+from others import Others
 from peers import Cable, Fastd, Openvpn, Router, Vxlan, WireguardGo
 from plots import draw_bars
 from ratios import RATIOS, ratio
@@ -46,7 +47,7 @@ class Bench:
     def __init__(self, chosen):
         self.contestants = chosen
         self.values = collections.defaultdict(list)  # (contestant, measurement): one per round
-        self.loads = []
+        self.taken = []  # by others, of the CPUs; one per round
 
     def set_up(self, net):
         for contestant in self.contestants:
@@ -55,6 +56,7 @@ class Bench:
         print("ready", flush=True)
 
     def play(self, rounds):
+        others = Others()
         for number in range(rounds):
             begin = time.monotonic()
             # Back and forth, so that nobody is always the one after a certain other.
@@ -62,8 +64,9 @@ class Bench:
                 with contestant.turn():
                     for measurement in contestant.measurements:
                         self.values[contestant.name, measurement].append(contestant.measure(measurement))
-            self.loads.append(os.getloadavg()[0])
-            print(f"round {number + 1} of {rounds}: {time.monotonic() - begin:.0f} s, load average {self.loads[-1]:.1f}", flush=True)
+            self.taken.append(others.share())
+            print(f"round {number + 1} of {rounds}: {time.monotonic() - begin:.0f} s, others took {self.taken[-1]:.0%} of the CPUs",
+                  flush=True)
 
     def figures(self, build):
         figures = Figures(build)
@@ -72,7 +75,7 @@ class Bench:
         for name, (measurement, ours, theirs) in RATIOS.items():
             if (ours, measurement) in self.values and (theirs, measurement) in self.values:
                 figures.add(f"veth.{name}", ratio(self.values[ours, measurement], self.values[theirs, measurement]), "ratio")
-        figures.add("veth.load_average", self.loads, "")
+        figures.add("veth.cpu_taken_by_others", self.taken, "share")
         return figures
 
 

@@ -1,6 +1,7 @@
 """What bench-veth measures with: its judgement of captures, its count of small packets, its tunnel end."""
 
 import json
+import os
 import pathlib
 import sys
 
@@ -10,11 +11,13 @@ BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 sys.path.insert(0, str(BENCH / "veth"))
 
 import load  # noqa: E402
+import others  # noqa: E402
 import proof  # noqa: E402
 import ratios  # noqa: E402
 from dataplanes import Homeward  # noqa: E402
 from harness import forge  # noqa: E402
 from harness.netns import Topology  # noqa: E402
+from harness.process import run, wait_until  # noqa: E402
 from path import AGENT, CARE_OF, HOME, HOST, NODE_PORT  # noqa: E402
 from peers import Router  # noqa: E402
 
@@ -57,6 +60,30 @@ def test_ratios_are_taken_round_by_round():
 def test_every_floor_has_a_figure():
     floors = json.loads((BENCH / "floors" / "veth.json").read_text())
     assert floors and {floor["name"] for floor in floors} <= {f"veth.{name}" for name in ratios.RATIOS}
+
+
+def test_a_process_is_read_whatever_its_name():
+    parent, seconds = others.parse_stat("7 (a) b (c)) S 4 7 7 0 -1 0 0 0 0 0 100 20 3 4 20 0 1 0 5 0 0")
+    assert parent == 4 and seconds * others.TICKS == 127
+
+
+@pytest.mark.parametrize("processes, seconds", [
+    ({10: (1, 5.0)}, 0),  # ourselves
+    ({10: (1, 5.0), 11: (10, 1.0), 12: (11, 2.0)}, 0),  # our child and its child
+    ({10: (1, 5.0), 12: (9, 2.0), 9: (1, 1.0)}, 3),
+    ({10: (1, 5.0), 2: (0, 4.0), 20: (2, 8.0)}, 0),  # kernel threads
+    ({10: (1, 5.0), 1: (0, 4.0)}, 4),
+])
+def test_what_others_took_is_told_from_ours(processes, seconds):
+    assert others.seconds_of_others(processes, 10) == seconds
+
+
+def test_a_busy_stranger_is_seen():
+    """Its parent ends at once, and it after some seconds of work."""
+    orphan = int(run(["sh", "-c", "(ulimit -t 5; exec sh -c 'while :; do :; done') >/dev/null 2>&1 & echo $!"]).stdout)
+    wait_until(lambda: others.read_processes().get(orphan, (0, 0))[1] > 0, "work of the orphan")
+    table = others.read_processes()
+    assert others.seconds_of_others({pid: table[pid] for pid in (orphan, os.getpid())}, os.getpid()) > 0
 
 
 @pytest.fixture(scope="module")
