@@ -11,19 +11,18 @@
 
 #include "frames.h"
 #include "histogram.h"
+#include "nic_queue.h"
 
 namespace bench {
 
 /// Two in-process Ethernet devices, the access and the home port, that a worker polls like any other.
 ///
-/// They are net_null ports whose receive and transmit entry points are replaced. Receiving does what a driver does:
-/// it takes buffers from a list, sets their descriptor fields (data offset, reference count, segments, port, lengths,
-/// offload flags) and hands them over. Their bytes were written beforehand, as a NIC's DMA would have; transmitting
-/// puts the buffers onto a list, as a driver's fast free does. Nothing is copied and no packet is looked at.
+/// They are net_null ports whose receive and transmit entry points are replaced (nic_queue.h). Those do what a driver
+/// does, and nothing a NIC's driver would not: the frames' bytes were written beforehand, as DMA would have, nothing is
+/// copied and no packet is looked at.
 ///
-/// A *round* is one pass over all buffers. Between rounds, off the clock, every buffer gets a new frame for a new
-/// random node and is moved to the third-level cache, where a NIC's DDIO leaves frames. There are as many buffers as a
-/// driver has in circulation: a receive ring and what the pool's cache holds.
+/// A *round* is one pass over the receive ring. Between rounds, off the clock, every buffer in it gets a new frame for
+/// a new random node and is moved to the third-level cache, where a NIC's DDIO leaves frames.
 ///
 /// The scheduler's theft shows as a long time between two polls. Such a round is set aside and counted.
 class Generator {
@@ -43,9 +42,8 @@ class Generator {
         double cycles_per_packet() const { return static_cast<double>(cycles) / static_cast<double>(packets); }
     };
 
-    /// The ports exist and are started; `buffers` per port and round.
-    Generator(rte_mempool* pool, unsigned buffers);
-    ~Generator();
+    /// The ports exist and are started; receive rings of `descriptors`.
+    Generator(rte_mempool* pool, unsigned descriptors);
     Generator(const Generator&) = delete;
     Generator& operator=(const Generator&) = delete;
 
@@ -53,36 +51,32 @@ class Generator {
     /// nothing comes any more. Afterwards `result()` holds.
     void arm(const Load& load, Frames& frames, unsigned rounds, std::function<void()> finished);
     const Result& result() const noexcept { return result_; }
-    /// Buffers that did not come back: the worker dropped their packets. They are taken from the pool again.
-    std::uint64_t dropped() const noexcept { return dropped_; }
 
   private:
     struct Side {
-        Generator* owner = nullptr;
-        std::uint16_t port = 0;
-        void* queue = nullptr;  ///< what the entry points are given
-        std::vector<rte_mbuf*> buffers;
-        std::vector<std::uint16_t> lengths;
-        unsigned next = 0;      ///< handed out of this round
-        unsigned returned = 0;  ///< came back of the other port's packets, at the front of `back`
-        std::vector<rte_mbuf*> back;
-        std::uint64_t arrived = 0;
+        Side(Generator& generator, std::uint16_t number, rte_mempool& pool, unsigned descriptors)
+            : owner(&generator), port(number), rx(pool, descriptors, number) {}
+
+        Generator* owner;
+        std::uint16_t port;
+        RxQueue rx;
+        TxQueue tx;
+        std::uint64_t arrived = 0;  ///< paced: of those that came, how many found no descriptor
     };
 
     static std::uint16_t receive(void* queue, rte_mbuf** packets, std::uint16_t room);
     static std::uint16_t transmit(void* queue, rte_mbuf** packets, std::uint16_t count);
-    std::uint16_t give(Side& side, rte_mbuf** packets, std::uint16_t room);
+    void stamp(const Side& side, rte_mbuf* const* packets, unsigned count) const;
     unsigned due(Side& side, std::uint64_t now);
     bool active(const Side& side) const noexcept;
     bool round_over() const noexcept;
     void end_round(std::uint64_t now);
     void write_frames();
-    void collect();
     void begin_round();
 
+    unsigned descriptors_;
     std::array<Side, 2> sides_;
-    rte_mempool* pool_;
-    unsigned per_side_;
+    std::array<void*, 2> queues_;  ///< what the entry points are given
     Load load_;
     Frames* frames_ = nullptr;
     std::function<void()> finished_;
@@ -90,7 +84,7 @@ class Generator {
     bool armed_ = false;
     bool disturbed_ = false;
     double cycles_per_arrival_ = 0;
-    std::uint64_t began_ = 0, last_poll_ = 0, lost_ = 0, dropped_ = 0;
+    std::uint64_t began_ = 0, last_poll_ = 0, lost_ = 0;
     Histogram round_latency_;
     Result result_;
 };

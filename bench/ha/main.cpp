@@ -29,12 +29,15 @@ struct Options {
     std::vector<double> loads;  ///< shares of the throughput just measured, for loss and latency
     unsigned runs = 9, rounds = 48, buffers = 2048;
     bool software_checksums = false;
+    bool ordinary_memory = false;
     double updates = 0;  ///< per second, during loads
     bool install = false;
 };
 
 rte_mempool* make_pool(unsigned buffers) {
-    rte_mempool* pool = rte_pktmbuf_pool_create("frames", 2 * buffers + 4096, 0, 64, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    constexpr unsigned kCache = 256, kPrivate = 64;
+    rte_mempool* pool =
+        rte_pktmbuf_pool_create("frames", 2 * buffers + 8192, kCache, kPrivate, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
     if (pool == nullptr) {
         throw std::runtime_error{fmt::format("no memory for {} buffers: {}", buffers, rte_strerror(rte_errno))};
     }
@@ -49,7 +52,7 @@ T or_throw(Result<T> made) {
     return std::move(*made);
 }
 
-void start_eal() {
+void start_eal(bool ordinary_memory) {
     // The twins are in a network of their own, which ends with this process.
     if (unshare(CLONE_NEWNET) != 0) {
         throw std::runtime_error{"cannot make a network namespace: run as root"};
@@ -58,6 +61,7 @@ void start_eal() {
     options.workers = 1;
     options.pin = true;
     options.memory_mb = 256;
+    options.huge_pages = ordinary_memory ? ports::HugePages::never : ports::HugePages::automatic;
     options.devices = {"net_null0", "net_null1"};
     bool huge = false;
     if (const Status started = ports::start_eal(options, huge); !started) {
@@ -219,7 +223,7 @@ void measure_installation(const Options& options, std::uint32_t nodes) {
 }
 
 void run(const Options& options) {
-    start_eal();
+    start_eal(options.ordinary_memory);
     if (options.install) {
         for (const std::uint32_t nodes : options.nodes) {
             measure_installation(options, nodes);
@@ -250,6 +254,7 @@ int main(int argc, char** argv) {
     app.add_option("--rounds", options.rounds, "passes over all buffers in a run");
     app.add_option("--buffers", options.buffers, "buffers per port");
     app.add_flag("--software-checksums", options.software_checksums, "devices that offload nothing");
+    app.add_flag("--ordinary-memory", options.ordinary_memory, "no huge pages, though some are free (for valgrind)");
     app.add_option("--updates", options.updates, "during --loads: nodes that move to another uplink, per second");
     app.add_flag("--install", options.install,
                  "only: how long a fresh data plane takes to learn all nodes from control");

@@ -4,13 +4,15 @@
     run.py [--build DIRECTORY] [--runs N] [--full]
 
 Writes ha.json, ha_bindings.png and ha_rules.png into BUILD/bench. Ratios are of medians within this run. Needs root (a
-network namespace for the TAP twins), two cores and 2 GB.
+network namespace for the TAP twins, and huge pages, which it reserves and gives back), two cores and 2 GB.
 """
 
 import argparse
 import collections
+import contextlib
 import json
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -25,10 +27,31 @@ RULES = [10, 1000, 100_000]
 UPDATES_PER_S = 250_000
 
 
+HUGE_PAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+HUGE_PAGES_NEEDED = 160  # of 2 MB
+
+
+@contextlib.contextmanager
+def huge_pages():
+    """Huge pages for as long as the bench runs, beside those that others use; yields whether there are enough."""
+    before = int(HUGE_PAGES.read_text())
+    free = int(re.search(r"HugePages_Free: +([0-9]+)", pathlib.Path("/proc/meminfo").read_text())[1])
+    try:
+        if free < HUGE_PAGES_NEEDED:
+            HUGE_PAGES.write_text(str(before + HUGE_PAGES_NEEDED - free))
+        free = int(re.search(r"HugePages_Free: +([0-9]+)", pathlib.Path("/proc/meminfo").read_text())[1])
+        if free < HUGE_PAGES_NEEDED:
+            print(f"no {HUGE_PAGES_NEEDED} huge pages to be had: all numbers are those of ordinary memory", flush=True)
+        yield free >= HUGE_PAGES_NEEDED
+    finally:
+        HUGE_PAGES.write_text(str(before))
+
+
 class Bench:
     def __init__(self, build, runs):
         self.binary, self.runs = build / "bench" / "ha" / "bench-ha", runs
         self.cycles = collections.defaultdict(list)  # (nodes, rules, direction, packets, checksums, contestant)
+        self.ordinary = collections.defaultdict(list)  # the same in ordinary memory: (direction, contestant)
         self.set_aside = self.rounds = 0
         self.hz = 0
 
@@ -43,7 +66,9 @@ class Bench:
         for line in lines:
             self.rounds += line.get("rounds", 0)
             self.set_aside += line.get("set_aside", 0)
-            if line["measurement"] == "throughput":
+            if line["measurement"] == "throughput" and "--ordinary-memory" in options:
+                self.ordinary[line["direction"], line["contestant"]].append(line["cycles"])
+            elif line["measurement"] == "throughput":
                 self.hz = line["hz"]
                 key = tuple(line[name] for name in ("nodes", "rules", "direction", "packets", "checksums", "contestant"))
                 self.cycles[key].append(line["cycles"])
@@ -60,6 +85,7 @@ def throughput(bench, full):
     bench.play("--nodes", 1000, "--rules", ",".join(map(str, RULES)), "--directions", "downlink", "--contestants", "homeward")
     bench.play("--nodes", 1000, "--packets", "imix", *everything)
     bench.play("--nodes", 1000, "--software-checksums", "--contestants", "homeward")
+    bench.play("--nodes", 1000, "--ordinary-memory")
     if full:
         bench.play("--nodes", nodes, "--rules", ",".join(map(str, RULES)), "--packets", "small,imix", *everything)
 
@@ -71,7 +97,11 @@ def report_throughput(bench, figures):
         figures.add(f"{name}{suffix}.{contestant}_cycles", values, "cycles/packet")
         if contestant == "homeward":
             figures.add(f"{name}{suffix}.homeward_mpps", [bench.hz / value / 1e6 for value in values], "Mpps")
+    for (direction, contestant), values in bench.ordinary.items():
+        figures.add(f"ha.{direction}.ordinary_memory.{contestant}_cycles", values, "cycles/packet")
     for direction in ("uplink", "downlink"):
+        ordinary = {who: statistics.median(bench.ordinary[direction, who]) for who in ("l3fwd", "homeward")}
+        figures.add(f"ha.{direction}.ordinary_memory.l3fwd_ratio", [ordinary["l3fwd"] / ordinary["homeward"]], "ratio")
         large, small = bench.median(1_000_000, direction), bench.median(1000, direction)
         figures.add(f"ha.{direction}.growth_1k_to_1m", [large / small], "ratio")
         figures.add(f"ha.{direction}.l3fwd_ratio", [bench.median(1000, direction, contestant="l3fwd") / small], "ratio")
@@ -119,11 +149,12 @@ def main():
     arguments.add_argument("--full", action="store_true")
     options = arguments.parse_args()
     bench, figures = Bench(options.build.resolve(), options.runs), Figures(options.build.resolve())
-    throughput(bench, options.full)
-    report_throughput(bench, figures)
-    latency(bench, figures)
-    updates(bench, figures)
-    installation(bench, figures)
+    with huge_pages():
+        throughput(bench, options.full)
+        report_throughput(bench, figures)
+        latency(bench, figures)
+        updates(bench, figures)
+        installation(bench, figures)
     figures.add("ha.rounds_set_aside", [bench.set_aside / (bench.rounds + bench.set_aside)], "share")
     directory = figures.write("ha")
     draw(bench, directory)

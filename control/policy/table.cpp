@@ -10,15 +10,9 @@
 namespace homeward::policy {
 namespace {
 
-/// One cache line of intervals.
-constexpr std::size_t kLeafIntervals = 8;
 constexpr unsigned kMinNodeBits = 4;
 constexpr unsigned kMaxNodeBits = 16;
 constexpr std::uint64_t kEndOfAddresses = std::uint64_t{1} << 32U;
-
-bool unconditional(const Candidate& candidate) noexcept {
-    return candidate.protocol == kAnyProtocol && candidate.ports.any();
-}
 
 /// True if nothing that gets past `earlier` can match `later`.
 bool covers(const Candidate& earlier, const Candidate& later) noexcept {
@@ -42,7 +36,7 @@ class CandidateList {
         candidates_[size_++] = candidate;
         return true;
     }
-    bool complete() const { return size_ > 0 && unconditional(candidates_[size_ - 1]); }
+    bool complete() const { return size_ > 0 && candidates_[size_ - 1].unconditional(); }
     const Candidate* begin() const { return candidates_.data(); }
     const Candidate* end() const { return candidates_.data() + size_; }
 
@@ -201,24 +195,33 @@ class TableBuilder {
         auto& intervals = table_.intervals_;
         const std::size_t count = intervals.size();
         table_.outside_ = {leaf(0, 1), leaf(count - 1, count)};
-        // Everything that is to be told apart lies between the second interval's start and the last one's.
-        const std::uint32_t low = count > 1 ? intervals[1].first : 0;
-        const std::uint32_t high = intervals.back().first;
-        table_.block_bits_ = static_cast<std::uint8_t>(std::bit_width(low ^ high));
-        table_.block_ = static_cast<std::uint32_t>(std::uint64_t{low} >> table_.block_bits_ << table_.block_bits_);
-        if (count <= kLeafIntervals) {
-            table_.block_ = 0;
-            table_.block_bits_ = 32;
-            table_.root_ = leaf(0, count);
+        if (count <= Table::kLeafIntervals) {
+            table_.slots_.push_back(leaf(0, count));
+            table_.root_shift_ = 32;
         } else {
-            std::size_t first = 0;
-            while (first + 1 < count && intervals[first + 1].first <= table_.block_) {
-                ++first;
-            }
-            table_.root_ = node(table_.block_, table_.block_bits_, first, count);
+            index_block(intervals[1].first, intervals.back().first);
         }
+        table_.root_slots_ = std::uint64_t{1} << root_bits_;
         pad();
         shrink();
+    }
+
+    /// Everything that is to be told apart lies between the second interval's start and the last one's: the block is
+    /// the smallest aligned one that holds both.
+    void index_block(std::uint32_t low, std::uint32_t high) {
+        const auto& intervals = table_.intervals_;
+        const auto bits = static_cast<unsigned>(std::bit_width(low ^ high));
+        table_.block_ = static_cast<std::uint32_t>(std::uint64_t{low} >> bits << bits);
+        std::size_t first = 0;
+        while (first + 1 < intervals.size() && intervals[first + 1].first <= table_.block_) {
+            ++first;
+        }
+        const Table::Slot root = node(table_.block_, bits, first, intervals.size());
+        if (root.bits == 0) {
+            table_.slots_.push_back(root);
+        }
+        root_bits_ = root.bits;
+        table_.root_shift_ = static_cast<std::uint8_t>(bits - root.bits);
     }
 
     Table::Slot leaf(std::size_t first, std::size_t last) const {
@@ -230,7 +233,7 @@ class TableBuilder {
     // NOLINTNEXTLINE(misc-no-recursion): every level takes kMinNodeBits of 32
     Table::Slot node(std::uint64_t begin, unsigned size_bits, std::size_t first, std::size_t last) {
         const std::size_t count = last - first;
-        if (count <= kLeafIntervals) {
+        if (count <= Table::kLeafIntervals) {
             return leaf(first, last);
         }
         const auto wanted = static_cast<unsigned>(std::bit_width(count - 1));
@@ -258,7 +261,7 @@ class TableBuilder {
     /// A lookup reads whole leaves.
     void pad() {
         const std::uint32_t list = table_.intervals_.back().list;
-        for (std::size_t i = 1; i < kLeafIntervals; ++i) {
+        for (std::size_t i = 1; i < Table::kLeafIntervals; ++i) {
             table_.intervals_.push_back({0xffffffff, list});
         }
     }
@@ -272,6 +275,7 @@ class TableBuilder {
 
     const Policy& policy_;
     std::vector<Placed> placed_;
+    unsigned root_bits_ = 0;
     std::vector<Open> stack_;
     Table table_;
 };
@@ -280,54 +284,8 @@ Result<Table> Table::compile(const Policy& policy) {
     return TableBuilder{policy}.build();
 }
 
-Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
-    const std::uint32_t address = correspondent.host();
-    if ((std::uint64_t{address ^ block_} >> block_bits_) != 0) {
-        return {address, &outside_[address < block_ ? 0 : 1]};
-    }
-    if (root_.bits == 0) {
-        return {address, &root_};
-    }
-    const Slot* slot = &slots_[root_.at + (address >> root_.shift & ((std::uint32_t{1} << root_.bits) - 1))];
-    __builtin_prefetch(slot);
-    return {address, slot};
-}
-
-void Table::descend(Cursor& cursor) const noexcept {
-    while (cursor.slot_->bits != 0) {
-        const Slot& inner = *cursor.slot_;
-        cursor.slot_ = &slots_[inner.at + (cursor.address_ >> inner.shift & ((std::uint32_t{1} << inner.bits) - 1))];
-    }
-    __builtin_prefetch(&intervals_[cursor.slot_->at]);
-}
-
-/// Looks at all of a line, whatever the slot's count: a search that ends where it finds costs more in mispredicted
-/// branches. What follows the slot's own intervals begins behind its addresses, so it is not counted.
-void Table::settle(Cursor& cursor) const noexcept {
-    const Interval* intervals = &intervals_[cursor.slot_->at];
-    std::uint32_t begun = 0;
-    for (std::size_t i = 1; i < kLeafIntervals; ++i) {
-        begun += intervals[i].first <= cursor.address_ ? 1U : 0U;
-    }
-    cursor.list_ = intervals[std::min<std::uint32_t>(begun, cursor.slot_->count - 1U)].list;
-    __builtin_prefetch(&candidates_[cursor.list_]);
-}
-
-const Candidate& Table::decide(const Cursor& cursor, const FlowKey& flow) const noexcept {
-    for (const Held* held = &candidates_[cursor.list_];; ++held) {
-        const Candidate& candidate = held->candidate;
-        const bool protocol = candidate.protocol == kAnyProtocol || candidate.protocol == flow.protocol;
-        if (protocol && (candidate.ports.any() || (flow.has_port && candidate.ports.contains(flow.port)))) {
-            return candidate;
-        }
-    }
-}
-
 const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
-    Cursor cursor = begin(flow.correspondent);
-    descend(cursor);
-    settle(cursor);
-    return decide(cursor, flow);
+    return decide(first(flow.correspondent), flow);
 }
 
 bool Table::asks_for_port(const FlowKey& flow) const noexcept {
@@ -349,7 +307,7 @@ std::vector<Entry> Table::entries() const {
         std::size_t at = held.list;
         do {
             entry.candidates.push_back(candidates_[at].candidate);
-        } while (!unconditional(candidates_[at++].candidate));
+        } while (!candidates_[at++].candidate.unconditional());
     }
     return entries;
 }

@@ -1,4 +1,5 @@
 #include "pipeline/pipeline.h"
+#include "way_out.h"
 
 namespace homeward::pipeline {
 

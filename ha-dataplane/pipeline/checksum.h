@@ -2,6 +2,7 @@
 
 #include <rte_ip.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -45,11 +46,15 @@ inline be16 pseudo_sum(const Ipv4Header& ip, be16 udp_length) noexcept {
         fold(std::uint64_t{ip.source.raw()} + ip.destination.raw() + be16{kProtocolUdp}.raw() + udp_length.raw()));
 }
 
-/// One hop: TTL − 1, and the checksum with it (RFC 1624 for a difference of 0x0100).
+/// One hop: TTL − 1, and the checksum with it (RFC 1624 for a difference of 0x0100). The fields share a word, which as
+/// it is loaded has the TTL in its lowest byte and the checksum, its bytes swapped, in its upper half.
 inline void decrement_ttl(Ipv4Header& ip) noexcept {
-    const std::uint32_t sum = ip.checksum.host() + 0x0100U;
-    ip.checksum = be16{static_cast<std::uint16_t>(sum + (sum >= 0xffff ? 1 : 0))};
-    --ip.ttl;
+    std::uint32_t word = 0;
+    std::memcpy(&word, &ip.ttl, sizeof word);
+    static_assert(offsetof(Ipv4Header, checksum) == offsetof(Ipv4Header, ttl) + 2);
+    const std::uint32_t sum = (word >> 16) + 1;
+    word = ((word & 0xffff) - 1) | (sum + (sum >= 0xffff ? 1U : 0U)) << 16;
+    std::memcpy(&ip.ttl, &word, sizeof word);
 }
 
 inline void set_checksum(Ipv4Header& ip) noexcept {

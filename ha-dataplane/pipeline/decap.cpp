@@ -115,8 +115,8 @@ bool Pipeline::tuple_matches(Packet& packet) {
         drop(packet, Drop::decap_unknown_home_address);
         return false;
     }
-    const std::uint32_t care_of = packet.ip->source.host();
-    const std::uint16_t port = udp_of(packet).source_port.host();
+    const be32 care_of = packet.ip->source;
+    const be16 port = udp_of(packet).source_port;
     for (unsigned position = 0; position < tables::Binding::count(order); ++position) {
         const unsigned slot = tables::Binding::slot(order, position);
         const tables::UplinkWord uplink = binding->uplink(slot);

@@ -198,10 +198,9 @@ void Pipeline::wrap(Packet& packet) {
 /// (RFC 6864 §4.1).
 void Pipeline::write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, UplinkWord uplink) {
     const ipc::Settings& settings = shared_->settings;
-    const bool copy_ecn = settings.ecn == ipc::Ecn::normal;
     const auto length = static_cast<std::uint16_t>(inner.total_length.host() + sizeof(TunnelHeaders));
     headers.ip = {.version_ihl = 0x45,
-                  .tos = static_cast<std::uint8_t>(copy_ecn ? inner.tos : inner.tos & 0xfc),
+                  .tos = static_cast<std::uint8_t>(inner.tos & tos_mask_),
                   .total_length = be16{length},
                   .id = be16{outer_id_++},
                   .fragment = be16{Ipv4Header::kDontFragment},
@@ -209,8 +208,8 @@ void Pipeline::write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, Upl
                   .protocol = kProtocolUdp,
                   .checksum = be16{0},
                   .source = be32{settings.home_agent},
-                  .destination = be32{uplink.care_of()}};
-    headers.udp = {be16{settings.tunnel_port}, be16{uplink.port()},
+                  .destination = uplink.wire_care_of()};
+    headers.udp = {be16{settings.tunnel_port}, uplink.wire_port(),
                    be16{static_cast<std::uint16_t>(length - sizeof(Ipv4Header))}, be16{0}};
     headers.tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {0, 0}};
 }

@@ -13,20 +13,23 @@ namespace {
 
 constexpr unsigned kEthernet = sizeof(EthernetHeader);
 
-bool for_mac(const EthernetHeader& ethernet, const tables::MacAddress& mac) {
-    std::uint32_t low = 0, our_low = 0;
-    std::uint16_t high = 0, our_high = 0;
-    std::memcpy(&low, ethernet.destination.data(), 4);
-    std::memcpy(&high, ethernet.destination.data() + 4, 2);
-    std::memcpy(&our_low, mac.data(), 4);
-    std::memcpy(&our_high, mac.data() + 4, 2);
-    return low == our_low && high == our_high;
+/// The first eight bytes of a frame to `mac`; the last two are anybody's.
+std::uint64_t beginning(const tables::MacAddress& mac) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, mac.data(), mac.size());
+    return word;
 }
 
 /// One segment, our MAC, IPv4 without options, not a fragment, all there, header checksum right.
-bool plain(const rte_mbuf& mbuf, const EthernetHeader& ethernet, const Ipv4Header& ip, const tables::Port& port) {
-    if (mbuf.nb_segs != 1 || mbuf.data_len < kEthernet + sizeof(Ipv4Header) || ethernet.type != be16{kEtherTypeIpv4} ||
-        !for_mac(ethernet, port.mac) || ip.version_ihl != 0x45 ||
+bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_mac) {
+    constexpr std::uint32_t kPlainIpv4 = 0x450008, kTypeAndVersion = 0xffffff;  // bytes 08 00 45, as they are loaded
+    std::uint64_t destination = 0;
+    std::uint32_t type = 0;
+    std::memcpy(&destination, frame, sizeof destination);
+    std::memcpy(&type, frame + offsetof(EthernetHeader, type), sizeof type);
+    const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame + kEthernet);
+    if (mbuf.nb_segs != 1 || mbuf.data_len < kEthernet + sizeof(Ipv4Header) || destination << 16 != our_mac << 16 ||
+        (type & kTypeAndVersion) != kPlainIpv4 ||
         (ip.fragment.raw() & be16{Ipv4Header::kMoreFragments | Ipv4Header::kOffset}.raw()) != 0) {
         return false;
     }
@@ -42,85 +45,91 @@ bool plain(const rte_mbuf& mbuf, const EthernetHeader& ethernet, const Ipv4Heade
 
 /// Express packets and runs of others in the order in which they came.
 void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count) {
-    const tables::Port& in = shared_->ports[port];
+    const std::uint64_t our_mac = beginning(shared_->ports[port].mac);
     for (unsigned i = 0; i < count; ++i) {
         if (i + kAhead < count) {
             prefetch_frame(frames[i + kAhead]);
         }
-        sort(express_[i], frames[i], in);
+        sort(express_[i], frames[i], our_mac);
     }
     look_up_policies(count);
-    judge(count);
     unsigned done = 0;  // frames before it are dealt with; from it to i they wait for a general run
-    for (unsigned i = 0; i < count; ++i) {
-        const Express::Lane lane = express_[i].lane;
-        if (lane == Express::Lane::general) {
+    for (unsigned i = 0; i < count;) {
+        const unsigned end = run_end(i, count);
+        if (express_[i].lane == Express::Lane::general) {
+            i = end;
             continue;
         }
         if (done != i) {
             run_general(port, Source::wire, frames + done, i - done);
         }
-        done = i + 1;
-        if (!(lane == Express::Lane::decap ? express_decap(express_[i]) : express_encap(express_[i]))) {
-            done = i;
-        }
+        done = express_[i].lane == Express::Lane::decap ? express_decap(i, end) : express_encap(i, end);
+        i = done == end ? end : done + 1;
     }
     if (done != count) {
         run_general(port, Source::wire, frames + done, count - done);
     }
 }
 
-/// Begins the lookups of all encapsulations and takes them as far as the list of candidates, step by step.
-void Pipeline::look_up_policies(unsigned count) {
-    std::array<Express*, kBurst> looking;
-    unsigned lookups = 0;
-    for (unsigned i = 0; i < count; ++i) {
-        Express& packet = express_[i];
-        if (packet.lane == Express::Lane::encap) {
-            routes_.prefetch(packet.ip->from());
-            packet.policy = packet.binding->policy.load(std::memory_order_acquire);
-            if (packet.policy != nullptr) {
-                packet.cursor = packet.policy->table.begin(packet.ip->from());
-                looking[lookups++] = &packet;
-            }
-        }
+/// The end of the run of packets of one kind that begins at `first`.
+unsigned Pipeline::run_end(unsigned first, unsigned count) const {
+    unsigned end = first + 1;
+    while (end < count && express_[end].lane == express_[first].lane) {
+        ++end;
     }
-    for (unsigned i = 0; i < lookups; ++i) {
-        looking[i]->policy->table.descend(looking[i]->cursor);
-    }
-    for (unsigned i = 0; i < lookups; ++i) {
-        looking[i]->policy->table.settle(looking[i]->cursor);
-    }
+    return end;
 }
 
-/// What does not qualify leaves the lane.
-void Pipeline::judge(unsigned count) {
+/// The list of candidates of each encapsulation: at once in a small table, else step by step for all of them.
+void Pipeline::look_up_policies(unsigned count) {
+    struct Lookup {
+        Express* packet;
+        const policy::Table* table;
+        policy::Table::Cursor cursor;
+    };
+    std::array<Lookup, kBurst> lookups;
+    unsigned waiting = 0;
     for (unsigned i = 0; i < count; ++i) {
         Express& packet = express_[i];
-        if (packet.lane == Express::Lane::encap && !may_encap(packet)) {
-            packet.lane = Express::Lane::general;
+        if (packet.lane != Express::Lane::encap) {
+            continue;
         }
+        const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
+        if (policy == nullptr) {
+            packet.candidate = nullptr;
+        } else if (policy->table.small()) {
+            packet.candidate = &policy->table.first(packet.ip->from());
+        } else {
+            lookups[waiting++] = {&packet, &policy->table, policy->table.begin(packet.ip->from())};
+        }
+    }
+    for (unsigned i = 0; i < waiting; ++i) {
+        lookups[i].table->descend(lookups[i].cursor);
+    }
+    for (unsigned i = 0; i < waiting; ++i) {
+        lookups[i].packet->candidate = &lookups[i].table->settle(lookups[i].cursor);
     }
 }
 
 /// By the headers alone; asks for the binding's line.
-void Pipeline::sort(Express& packet, rte_mbuf* frame, const tables::Port& port) const {
-    auto* ethernet = rte_pktmbuf_mtod(frame, EthernetHeader*);
-    auto* ip = reinterpret_cast<Ipv4Header*>(ethernet + 1);
+inline void Pipeline::sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const {
+    auto* begin = rte_pktmbuf_mtod(frame, std::uint8_t*);
+    auto* ip = reinterpret_cast<Ipv4Header*>(begin + kEthernet);
     packet.lane = Express::Lane::general;
-    if (!plain(*frame, *ethernet, *ip, port)) {
+    if (!plain(*frame, begin, our_mac)) {
         return;
     }
     packet.mbuf = frame;
     packet.ip = ip;
-    if (ip->destination.host() != shared_->settings.home_agent) {
+    if (ip->destination != home_agent_) {
         packet.binding = directory_.slot(ip->to());
         if (packet.binding != nullptr) {
             rte_prefetch0(packet.binding);
             // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where
             // the tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
-            __builtin_prefetch(reinterpret_cast<std::uint8_t*>(ethernet) - sizeof(TunnelHeaders), 1);
+            __builtin_prefetch(begin - sizeof(TunnelHeaders), 1);
             rte_mbuf_prefetch_part2(frame);
+            routes_.prefetch(ip->from());
             packet.lane = Express::Lane::encap;
         }
         return;
@@ -141,40 +150,29 @@ void Pipeline::sort(Express& packet, rte_mbuf* frame, const tables::Port& port) 
     }
 }
 
-/// Whether `egress_` is now the way to `to`, with a neighbour that is there.
-bool Pipeline::resolve(wire::Ipv4Address to) {
-    const tables::Route route = routes_.lookup(to);
-    const std::uint32_t next = route.gateway().is_zero() ? to.host() : route.gateway().host();
-    if (route.bits() == egress_.route && next == egress_.next_hop) {
-        return egress_.mtu != 0;
-    }
+/// `egress_` becomes the way by `route` to `next_hop`. False: there is none, or its neighbour is not known.
+bool Pipeline::resolve(tables::Route route, std::uint32_t next_hop) {
     egress_ = {};
     egress_.route = route.bits();
-    egress_.next_hop = next;
+    egress_.next_hop = next_hop;
     if (route.kind() != tables::RouteKind::unicast || route.port() >= tables::kMaxPorts) {
         return false;
     }
     const tables::Port& port = shared_->ports[route.port()];
-    const tables::NeighbourWord neighbour = neighbours_.lookup(route.port(), wire::Ipv4Address{next});
+    const tables::NeighbourWord neighbour = neighbours_.lookup(route.port(), wire::Ipv4Address{next_hop});
     if (!port.present || !port.up || neighbour.state() != tables::NeighbourState::reachable) {
         return false;
     }
     egress_.port = route.port();
     egress_.mtu = port.mtu;
-    egress_.checksum_offload = port.tx_checksum_offload;
     egress_.header = {neighbour.mac(), port.mac, be16{kEtherTypeIpv4}};
+    egress_.outer = OuterFrame{egress_.header, shared_->settings};
+    egress_.checksum_offload = port.tx_checksum_offload;
+    egress_.pseudo_sum = port.tx_checksum_offload && shared_->settings.udp_checksum == ipc::Checksum::compute;
+    egress_.tunnel_flags = port.tx_checksum_offload ? tunnel_flags(egress_.pseudo_sum) : 0;
+    egress_.list = &output_->tx[egress_.port];
+    output_->tx_ports |= 1U << egress_.port;
     return true;
-}
-
-/// Puts the Ethernet header in front of `ip`, makes the frame begin there and end `length` bytes behind, and sends it.
-void Pipeline::leave(rte_mbuf* frame, Ipv4Header* ip, unsigned length) {
-    auto* ethernet = reinterpret_cast<EthernetHeader*>(ip) - 1;
-    std::memcpy(ethernet, &egress_.header, sizeof egress_.header);
-    frame->data_off = static_cast<std::uint16_t>(reinterpret_cast<std::uint8_t*>(ethernet) -
-                                                 static_cast<std::uint8_t*>(frame->buf_addr));
-    frame->data_len = static_cast<std::uint16_t>(kEthernet + length);
-    frame->pkt_len = kEthernet + length;
-    push_tx(egress_.port, frame);
 }
 
 }  // namespace homeward::pipeline

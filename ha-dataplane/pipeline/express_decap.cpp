@@ -1,5 +1,6 @@
 #include "checksum.h"
 #include "pipeline/pipeline.h"
+#include "way_out.h"
 
 namespace homeward::pipeline {
 namespace {
@@ -36,19 +37,16 @@ Ipv4Header& inner_of(const Express& packet) {
 }  // namespace
 
 /// One of the binding's uplinks, up or not, is where the packet came from.
-bool Pipeline::tuple_holds(const Express& packet, const UdpHeader& udp) const {
-    const std::uint32_t order = packet.binding->order.load(std::memory_order_acquire);
-    const std::uint32_t care_of = packet.ip->source.host();
-    const std::uint16_t port = udp.source_port.host();
+inline bool Pipeline::tuple_holds(const Express& packet, const UdpHeader& udp) const {
     bool holds = false;
-    for (unsigned position = 0; position < Binding::count(order); ++position) {
-        holds |= packet.binding->uplink(Binding::slot(order, position)).has_tuple(care_of, port);
+    for (unsigned slot = 0; slot < Binding::kFirstLine; ++slot) {
+        holds |= packet.binding->uplink(slot).has_tuple(packet.ip->source, udp.source_port);
     }
     return holds;
 }
 
 /// Everything that does not depend on the way out.
-bool Pipeline::may_decap(const Express& packet) const {
+inline bool Pipeline::may_decap(const Express& packet) const {
     const auto& headers = *reinterpret_cast<const TunnelHeaders*>(packet.ip);
     const Ipv4Header& inner = inner_of(packet);
     const unsigned udp_length = headers.udp.length.host();
@@ -69,19 +67,28 @@ bool Pipeline::may_decap(const Express& packet) const {
            sum == 0xffff;
 }
 
-/// Tunnel data from frame to frame. False: nothing was changed.
-bool Pipeline::express_decap(Express& packet) {
-    Ipv4Header* inner = &inner_of(packet);
-    const unsigned length = inner->total_length.host();
-    if (!may_decap(packet) || !resolve(inner->to()) || length > egress_.mtu) {
-        return false;
+/// Tunnel data from frame to frame: express_[first, end), or those before the one whose index is returned; that one is
+/// as it came.
+unsigned Pipeline::express_decap(unsigned first, unsigned end) {
+    Tally tally;
+    unsigned i = first;
+    for (; i < end; ++i) {
+        const Express& packet = express_[i];
+        Ipv4Header* inner = &inner_of(packet);
+        const unsigned length = inner->total_length.host();
+        if (!may_decap(packet) || !leads(inner->to()) || length > egress_.mtu) {
+            break;
+        }
+        decrement_ttl(*inner);
+        forget_offloads(*packet.mbuf);
+        tally.add(length);
+        auto* begin = reinterpret_cast<std::uint8_t*>(inner) - sizeof(EthernetHeader);
+        std::memcpy(begin, &egress_.header, sizeof egress_.header);
+        leave(packet.mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + length);
     }
-    decrement_ttl(*inner);
-    forget_offloads(*packet.mbuf);
-    counters_.count(Event::uplink_packets);
-    counters_.count(Event::uplink_bytes, length);
-    leave(packet.mbuf, inner, length);
-    return true;
+    counters_.count(Event::uplink_packets, tally.packets);
+    counters_.count(Event::uplink_bytes, tally.bytes);
+    return i;
 }
 
 }  // namespace homeward::pipeline

@@ -1,7 +1,10 @@
 #include <homeward/tunnel.h>
 
+#include <bit>
+
 #include "checksum.h"
 #include "pipeline/pipeline.h"
+#include "way_out.h"
 
 namespace homeward::pipeline {
 namespace {
@@ -12,10 +15,10 @@ using tables::UplinkWord;
 
 /// What the general stages alone deal with: SYNs, what may be a tunnel of ours that comes round, sources nobody has,
 /// and the last hop of a TTL.
-bool ordinary(const Ipv4Header& ip, std::uint32_t home_agent) {
+bool ordinary(const Ipv4Header& ip, be32 home_agent) {
     const auto* transport = reinterpret_cast<const std::uint8_t*>(&ip + 1);
     const unsigned length = ip.total_length.host();
-    if (ip.ttl <= 1 || !ip.from().is_unicast() || ip.source.host() == home_agent) {
+    if (ip.ttl <= 1 || !ip.from().is_unicast() || ip.source == home_agent) {
         return false;
     }
     switch (ip.protocol) {
@@ -43,33 +46,56 @@ policy::FlowKey key_of(const Ipv4Header& ip) {
     return key;
 }
 
+/// The slots of the binding's first line whose word fits, as bits: which of them it is decides no branch.
+inline unsigned fitting(const Binding& binding, std::uint64_t mask, std::uint64_t wanted) {
+    const auto fits = [&](unsigned slot) {
+        return static_cast<unsigned>((binding.uplink(slot).bits() & mask) == wanted) << slot;
+    };
+    static_assert(Binding::kFirstLine == 4);
+    return fits(0) | fits(1) | fits(2) | fits(3);
+}
+
+/// Of several slots, the one that the node prefers. Rare with a policy: uplinks of the same label.
+[[gnu::cold, gnu::noinline]] unsigned first_in_order(std::uint32_t order, unsigned slots) {
+    for (unsigned position = 0; position < Binding::count(order); ++position) {
+        if ((slots >> Binding::slot(order, position) & 1) != 0) {
+            return Binding::slot(order, position);
+        }
+    }
+    return static_cast<unsigned>(std::countr_zero(slots));
+}
+
 }  // namespace
 
-/// The first uplink of the rule, or of the node's order, that is up. Each word is read once. The order is walked from
-/// its end, so that which uplink it is does not decide a branch.
-bool Pipeline::choose(Express& packet) const {
+/// The first uplink of the rule, or of the node's order, that is up. A slot that is not in the order has an empty word,
+/// or for a moment that of an uplink just going or coming.
+inline bool Pipeline::choose(Express& packet) const {
     const Binding& binding = *packet.binding;
     const std::uint32_t order = binding.order.load(std::memory_order_acquire);
-    const unsigned count = Binding::count(order);
-    const auto first_up = [&](auto fits) {
-        std::uint64_t found = 0;
-        unsigned found_slot = 0;
-        for (unsigned position = count; position-- != 0;) {
-            const unsigned slot = Binding::slot(order, position);
-            const UplinkWord word = binding.uplink(slot);
-            const std::uint64_t take = -static_cast<std::uint64_t>(word.up() & fits(word));  // all ones or none
-            found = (word.bits() & take) | (found & ~take);
-            found_slot = static_cast<unsigned>((slot & take) | (found_slot & ~take));
+    const auto first_up = [&](std::uint64_t mask, std::uint64_t wanted) {
+        const unsigned slots = fitting(binding, mask, wanted);
+        if (slots == 0) {
+            return false;
         }
-        packet.uplink = UplinkWord{found};
-        packet.tunnel_mtu = binding.mtu[found_slot].load(std::memory_order_relaxed);
-        return found != 0;
+        const unsigned slot =
+            (slots & (slots - 1)) == 0 ? static_cast<unsigned>(std::countr_zero(slots)) : first_in_order(order, slots);
+        packet.uplink = binding.uplink(slot);  // the writer may have changed it: it must fit still
+        packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
+        return (packet.uplink.bits() & mask) == wanted;
     };
-    if (packet.policy == nullptr) {
-        return first_up([](UplinkWord) { return true; });
+    if ((order & Binding::kSecondLine) != 0) {
+        return false;
     }
-    for (const policy::Label name : packet.policy->table.decide(packet.cursor, key_of(*packet.ip)).uplinks) {
-        if (first_up([name](UplinkWord word) { return word.name() == name; })) {
+    if (packet.candidate == nullptr) {
+        return first_up(UplinkWord::kUp, UplinkWord::kUp);
+    }
+    const policy::Candidate* candidate = packet.candidate;
+    if (!candidate->unconditional()) {
+        candidate = &policy::Table::decide(*candidate, key_of(*packet.ip));
+    }
+    for (const policy::Label name : candidate->uplinks) {
+        if (first_up(UplinkWord::kUp | UplinkWord::kName,
+                     UplinkWord::kUp | std::uint64_t{name} << UplinkWord::kNameShift)) {
             return true;
         }
     }
@@ -77,28 +103,55 @@ bool Pipeline::choose(Express& packet) const {
 }
 
 /// Everything that does not depend on the way out.
-bool Pipeline::may_encap(Express& packet) const {
+inline bool Pipeline::may_encap(Express& packet) const {
     const Ipv4Header& ip = *packet.ip;
-    return ordinary(ip, shared_->settings.home_agent) && routes_.lookup(ip.from()).kind() != tables::RouteKind::local &&
+    return ordinary(ip, home_agent_) && routes_.lookup(ip.from()).kind() != tables::RouteKind::local &&
            choose(packet) && ip.total_length.host() <= packet.tunnel_mtu &&
            rte_pktmbuf_headroom(packet.mbuf) >= sizeof(TunnelHeaders);
 }
 
-/// A packet to a node from frame to frame. False: nothing was changed.
-bool Pipeline::express_encap(Express& packet) {
-    const unsigned length = packet.ip->total_length.host();
-    if (!resolve(wire::Ipv4Address{packet.uplink.care_of()}) || length + sizeof(TunnelHeaders) > egress_.mtu) {
-        return false;
+/// Puts the tunnel's headers and the Ethernet header in front and sends the packet by `egress`.
+[[gnu::always_inline]] inline void Pipeline::enter_tunnel(const Express& packet, unsigned length,
+                                                          const Egress& egress) {
+    rte_mbuf& mbuf = *packet.mbuf;
+    const auto outer_length = length + static_cast<unsigned>(sizeof(TunnelHeaders));
+    auto* begin = reinterpret_cast<std::uint8_t*>(packet.ip) - OuterFrame::kSize;
+    egress.outer.write(begin,
+                       {.tos = std::uint64_t{packet.ip->tos} & tos_mask_,
+                        .length = static_cast<std::uint16_t>(outer_length),
+                        .id = outer_id_++,
+                        .care_of = packet.uplink.wire_care_of(),
+                        .port = packet.uplink.wire_port()},
+                       egress.pseudo_sum);
+    forget_offloads(mbuf, egress.tunnel_flags);
+    if (egress.checksum_offload) {
+        mbuf.tx_offload = kTunnelOffload;
     }
-    decrement_ttl(*packet.ip);
-    forget_offloads(*packet.mbuf);
-    auto* headers = reinterpret_cast<TunnelHeaders*>(packet.ip) - 1;
-    write_tunnel(*headers, *packet.ip, packet.uplink);
-    counters_.count(Event::downlink_packets);
-    counters_.count(Event::downlink_bytes, length);
-    leave(packet.mbuf, &headers->ip, static_cast<unsigned>(length + sizeof(TunnelHeaders)));
-    finish_checksums(*packet.mbuf, *headers, egress_.checksum_offload);
-    return true;
+    leave(&mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + outer_length);
+    if (!egress.checksum_offload) {
+        finish_checksums(mbuf, *reinterpret_cast<TunnelHeaders*>(begin + sizeof(EthernetHeader)), false);
+    }
+}
+
+/// Packets to nodes from frame to frame: express_[first, end), or those before the one whose index is returned; that
+/// one is as it came.
+unsigned Pipeline::express_encap(unsigned first, unsigned end) {
+    Tally tally;
+    unsigned i = first;
+    for (; i < end; ++i) {
+        Express& packet = express_[i];
+        const unsigned length = packet.ip->total_length.host();
+        if (!may_encap(packet) || !leads(wire::Ipv4Address{packet.uplink.care_of()}) ||
+            length + sizeof(TunnelHeaders) > egress_.mtu) {
+            break;
+        }
+        decrement_ttl(*packet.ip);
+        tally.add(length);
+        enter_tunnel(packet, length, egress_);
+    }
+    counters_.count(Event::downlink_packets, tally.packets);
+    counters_.count(Event::downlink_bytes, tally.bytes);
+    return i;
 }
 
 }  // namespace homeward::pipeline

@@ -161,7 +161,8 @@ void Pipeline::path_mtu_hint(Packet& packet, const Ipv4Header& quoted, const Icm
         const std::uint32_t order = binding == nullptr ? 0 : binding->order.load(std::memory_order_acquire);
         bool ours = false;
         for (unsigned position = 0; position < tables::Binding::count(order); ++position) {
-            ours = ours || binding->uplink(tables::Binding::slot(order, position)).has_tuple(care_of, port);
+            ours = ours || binding->uplink(tables::Binding::slot(order, position))
+                               .has_tuple(quoted.destination, headers->udp.destination_port);
         }
         if (!ours) {
             return drop(packet, Drop::icmp_quote_unmatched);

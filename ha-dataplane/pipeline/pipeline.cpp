@@ -38,6 +38,8 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     output_ = &output;
     now_ = now;
     egress_ = {};
+    home_agent_ = be32{shared_->settings.home_agent};
+    tos_mask_ = shared_->settings.ecn == ipc::Ecn::normal ? 0xff : 0xfc;
     counters_.count(origin == Origin::wire ? stats::Event::wire_packets : stats::Event::kernel_packets, count);
     if (port >= tables::kMaxPorts || !shared_->ports[port].present) {
         for (unsigned i = 0; i < count; ++i) {

@@ -8,7 +8,7 @@
 namespace homeward::pipeline {
 
 /// How many packets ahead the frame's first lines are asked for.
-inline constexpr unsigned kAhead = 4;
+inline constexpr unsigned kAhead = 8;
 
 /// Two lines: Ethernet, outer IP, UDP and tunnel header end at byte 46, the inner addresses at byte 66.
 inline void prefetch_frame(const rte_mbuf* mbuf) noexcept {

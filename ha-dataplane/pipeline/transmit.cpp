@@ -1,5 +1,6 @@
 #include "checksum.h"
 #include "pipeline/pipeline.h"
+#include "way_out.h"
 
 namespace homeward::pipeline {
 
@@ -87,11 +88,8 @@ void Pipeline::too_big_for_port(Packet& packet, std::uint16_t mtu) {
 void Pipeline::finish_checksums(rte_mbuf& mbuf, TunnelHeaders& headers, bool offload) const {
     const bool compute = shared_->settings.udp_checksum == ipc::Checksum::compute;
     if (offload) {
-        mbuf.l2_len = sizeof(EthernetHeader);
-        mbuf.l3_len = sizeof(Ipv4Header);
-        mbuf.ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+        request_offloads(mbuf, compute);
         if (compute) {
-            mbuf.ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
             headers.udp.checksum = pseudo_sum(headers.ip, headers.udp.length);
         }
         return;
@@ -109,13 +107,6 @@ void Pipeline::finish_checksums(rte_mbuf& mbuf, TunnelHeaders& headers, bool off
 void Pipeline::send(std::uint16_t port, NeighbourWord neighbour, rte_mbuf* mbuf) {
     *rte_pktmbuf_mtod(mbuf, EthernetHeader*) = {neighbour.mac(), shared_->ports[port].mac, be16{kEtherTypeIpv4}};
     push_tx(port, mbuf);
-}
-
-void Pipeline::push_tx(std::uint16_t port, rte_mbuf* frame) {
-    if (!output_->tx[port].push(frame)) {
-        return drop(frame, Drop::output_full);
-    }
-    output_->tx_ports |= 1U << port;
 }
 
 }  // namespace homeward::pipeline

@@ -42,6 +42,7 @@ Placement place(const Binding& binding, const ipc::Binding& record) {
     placement.order = record.uplink_count;
     for (unsigned i = 0; i < record.uplink_count; ++i) {
         placement.order |= std::uint32_t{placement.slot[i]} << (4 + 3 * i);
+        placement.order |= placement.slot[i] >= Binding::kFirstLine ? Binding::kSecondLine : 0;
     }
     return placement;
 }

@@ -1,6 +1,12 @@
 #pragma once
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -23,6 +29,12 @@ struct Candidate {
     PortRange ports;
     std::uint8_t protocol = kAnyProtocol;
     LabelList uplinks;
+
+    constexpr bool unconditional() const noexcept { return protocol == kAnyProtocol && ports.any(); }
+    constexpr bool fits(const FlowKey& flow) const noexcept {
+        return (protocol == kAnyProtocol || protocol == flow.protocol) &&
+               (ports.any() || (flow.has_port && ports.contains(flow.port)));
+    }
 };
 
 /// A prefix and the complete list of candidates for addresses whose longest match it is: rules of enclosing prefixes
@@ -51,13 +63,19 @@ class Table {
     /// The candidate that decides for `flow`. Never null; alive as long as the table.
     const Candidate& lookup(const FlowKey& flow) const noexcept;
 
-    /// A lookup in four steps, for who has many to do: each asks for the line that the next one reads, so that the
-    /// cache misses of a burst overlap. `begin`, `descend`, `settle`, then `decide` is `lookup`.
+    /// The first candidate for `correspondent`. It decides when it is unconditional; else see `decide`.
+    const Candidate& first(wire::Ipv4Address correspondent) const noexcept;
+    /// The candidate that decides, of those that begin with `first`.
+    static const Candidate& decide(const Candidate& first, const FlowKey& flow) noexcept;
+
+    /// `first` in three steps, for who has many to do in a table that is not `small()`: each asks for the line that the
+    /// next one reads, so that the cache misses of a burst overlap.
     class Cursor;
     Cursor begin(wire::Ipv4Address correspondent) const noexcept;
     void descend(Cursor& cursor) const noexcept;
-    void settle(Cursor& cursor) const noexcept;
-    const Candidate& decide(const Cursor& cursor, const FlowKey& flow) const noexcept;
+    const Candidate& settle(const Cursor& cursor) const noexcept;
+    /// Whether all that `first` reads has its place in a first-level cache.
+    bool small() const noexcept { return intervals_.size() <= kSmallIntervals; }
 
     /// Whether `flow`, whose port is not known, may get another answer once it is.
     bool asks_for_port(const FlowKey& flow) const noexcept;
@@ -68,6 +86,10 @@ class Table {
 
   private:
     friend class TableBuilder;
+
+    /// One cache line of them.
+    static constexpr std::size_t kLeafIntervals = 8;
+    static constexpr std::size_t kSmallIntervals = 128;
 
     /// A stretch of addresses, up to the next one's `first`, that share one candidate list.
     struct Interval {
@@ -91,10 +113,12 @@ class Table {
         std::uint32_t list;
     };
 
-    std::uint32_t block_ = 0;      ///< first address of the aligned block that all boundaries lie in
-    std::uint8_t block_bits_ = 0;  ///< its size, as a power of two
-    std::array<Slot, 2> outside_;  ///< of the addresses below and above the block
-    Slot root_;
+    static unsigned begun(const Interval* intervals, std::uint32_t address) noexcept;
+
+    std::uint32_t block_ = 0;       ///< first address of the aligned block that all boundaries lie in
+    std::uint8_t root_shift_ = 0;   ///< address bits below the choice of a root slot
+    std::uint64_t root_slots_ = 0;  ///< slots_[0, root_slots_) are the block's
+    std::array<Slot, 2> outside_;   ///< of the addresses below and above the block
     std::vector<Slot> slots_;
     std::vector<Interval> intervals_;
     std::vector<Held> candidates_;  ///< lists one behind the other; each ends with an unconditional candidate
@@ -112,8 +136,75 @@ class Table::Cursor {
     Cursor(std::uint32_t address, const Slot* slot) : address_(address), slot_(slot) {}
 
     std::uint32_t address_ = 0;
-    std::uint32_t list_ = 0;  ///< after settle
     const Slot* slot_ = nullptr;
 };
+
+[[gnu::always_inline]] inline Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
+    const std::uint32_t address = correspondent.host();
+    const std::uint64_t chosen = std::uint64_t{address ^ block_} >> root_shift_;
+    if (chosen >= root_slots_) {
+        return {address, &outside_[address < block_ ? 0 : 1]};
+    }
+    const Slot* slot = &slots_[chosen];
+    __builtin_prefetch(slot);
+    return {address, slot};
+}
+
+[[gnu::always_inline]] inline void Table::descend(Cursor& cursor) const noexcept {
+    while (cursor.slot_->bits != 0) {
+        const Slot& inner = *cursor.slot_;
+        cursor.slot_ = &slots_[inner.at + (cursor.address_ >> inner.shift & ((std::uint32_t{1} << inner.bits) - 1))];
+    }
+    __builtin_prefetch(&intervals_[cursor.slot_->at]);
+}
+
+/// How many of the leaf's intervals behind the first begin at or before `address`. They are in order, so those are the
+/// first ones.
+inline unsigned Table::begun(const Interval* intervals, std::uint32_t address) noexcept {
+#if defined(__SSE2__)
+    // Four intervals at a time; SSE2 compares signed numbers, so the top bits change places.
+    const __m128i top = _mm_set1_epi32(static_cast<int>(0x80000000U));
+    const __m128i wanted = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(address)), top);
+    const auto behind = [&](const Interval* four) {
+        const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(four));
+        const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(four + 2));
+        const __m128i firsts = _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
+        const __m128i after = _mm_cmpgt_epi32(_mm_xor_si128(firsts, top), wanted);
+        return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(after)));
+    };
+    const unsigned after = behind(intervals) | behind(intervals + 4) << 4;
+    return static_cast<unsigned>(std::countr_zero(after >> 1 | 0x80U));
+#else
+    unsigned count = 0;
+    for (std::size_t i = 1; i < kLeafIntervals; ++i) {
+        count += intervals[i].first <= address ? 1U : 0U;
+    }
+    return count;
+#endif
+}
+
+/// Looks at all of a line, whatever the slot's count: a search that ends where it finds costs more in mispredicted
+/// branches. What follows the slot's own intervals begins behind its addresses, so it is not counted.
+[[gnu::always_inline]] inline const Candidate& Table::settle(const Cursor& cursor) const noexcept {
+    const Interval* intervals = &intervals_[cursor.slot_->at];
+    const unsigned found = std::min<unsigned>(begun(intervals, cursor.address_), cursor.slot_->count - 1U);
+    const Held* held = &candidates_[intervals[found].list];
+    __builtin_prefetch(held);
+    return held->candidate;
+}
+
+[[gnu::always_inline]] inline const Candidate& Table::first(wire::Ipv4Address correspondent) const noexcept {
+    Cursor cursor = begin(correspondent);
+    descend(cursor);
+    return settle(cursor);
+}
+
+inline const Candidate& Table::decide(const Candidate& first, const FlowKey& flow) noexcept {
+    const auto* held = reinterpret_cast<const Held*>(&first);  // a list's candidates lie one behind the other
+    while (!held->candidate.fits(flow)) {
+        ++held;
+    }
+    return held->candidate;
+}
 
 }  // namespace homeward::policy

@@ -5,6 +5,8 @@
 #include <cstdint>
 
 #include "pipeline/headers.h"
+#include "pipeline/outer_frame.h"
+#include "pipeline/output.h"
 #include "tables/binding.h"
 
 namespace homeward::pipeline {
@@ -12,13 +14,16 @@ namespace homeward::pipeline {
 /// The express lane's view of one packet.
 ///
 /// Theory of operation. A burst is sorted by a look at its headers: tunnel data for us, a packet to a home address, or
-/// anything else; the binding's line is asked for. The policies are looked up step by step for the whole burst. Then
-/// each packet is judged, and at last the packets are taken in their order, so that no flow is reordered. Each of these
-/// passes is short, so that the processor has many packets' loads under way at once. Every check precedes every
-/// change: when one fails, the packet is as it came and goes, with its neighbours of the same kind, through the
-/// general stages. Those alone know errors, fragments, options, ICMP, SYNs
-/// and whatever needs more than a word of state, and they alone name drops. The lane may therefore give up on any
-/// packet, but must never do with one what the stages would not: tests/packets compares the two.
+/// anything else; the binding's line is asked for. The policies are looked up step by step for the whole burst. At last
+/// the packets are taken in their order, so that no flow is reordered, in runs of one kind: each is judged, changed and
+/// sent. Each of these passes is short, so that the processor has many packets' loads under way at once. Every check of
+/// a packet precedes every change to it: when one fails, the packet is as it came and goes, with its neighbours of the
+/// same kind, through the general stages. Those alone know errors, fragments, options, ICMP, SYNs and whatever needs
+/// more than a word of state, and they alone name drops. The lane may therefore give up on any packet, but must never
+/// do with one what the stages would not: tests/packets compares the two.
+///
+/// With the lines at hand the number of instructions is the cost (docs/performance.md has it); that is why what a run
+/// has in common (`Egress`, counters) is kept out of the packets' loops.
 struct Express {
     enum class Lane : std::uint8_t {
         general,
@@ -29,10 +34,9 @@ struct Express {
     rte_mbuf* mbuf = nullptr;
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;
-    const tables::Policy* policy = nullptr;
-    policy::Table::Cursor cursor;  ///< of the policy, for the source
-    tables::UplinkWord uplink;     ///< encap: the chosen one
-    std::uint16_t tunnel_mtu = 0;  ///< its
+    const policy::Candidate* candidate = nullptr;  ///< encap: the first one for the source; null: no policy
+    tables::UplinkWord uplink;                     ///< encap: the chosen one
+    std::uint16_t tunnel_mtu = 0;                  ///< its
     Lane lane = Lane::general;
 };
 
@@ -43,8 +47,23 @@ struct Egress {
     std::uint32_t next_hop = 0;
     std::uint16_t port = 0;
     std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the express lane cannot use it
-    bool checksum_offload = false;
+    TxList* list = nullptr;
     EthernetHeader header{};
+    OuterFrame outer;                ///< the same header and a tunnel's
+    std::uint64_t tunnel_flags = 0;  ///< of a packet behind `outer`: what the port is to compute
+    bool checksum_offload = false;   ///< the port computes IPv4 and UDP checksums
+    bool pseudo_sum = false;         ///< and is to compute UDP's
+};
+
+/// What a run of packets of one kind adds to the counters.
+struct Tally {
+    std::uint32_t packets = 0;
+    std::uint32_t bytes = 0;
+
+    void add(unsigned length) noexcept {
+        ++packets;
+        bytes += length;
+    }
 };
 
 }  // namespace homeward::pipeline

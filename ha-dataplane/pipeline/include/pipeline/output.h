@@ -43,15 +43,17 @@ struct List {
     }
 };
 
+inline constexpr unsigned kTxCapacity = 512;
+using TxList = List<rte_mbuf*, kTxCapacity>;
+
 /// What one call of Pipeline::process produced. The worker sends it all and then calls `clear`.
 struct Output {
-    static constexpr unsigned kTx = 512;
     static constexpr unsigned kToKernel = 128;
     static constexpr unsigned kRequests = 128;
 
     std::uint32_t tx_ports = 0;      ///< bit per port whose `tx` is not empty
     std::uint32_t kernel_ports = 0;  ///< bit per port with something in `to_kernel`
-    std::array<List<rte_mbuf*, kTx>, tables::kMaxPorts> tx;
+    std::array<TxList, tables::kMaxPorts> tx;
     /// By the port whose TAP twin gets it, then by class. Frames begin with their Ethernet header.
     std::array<std::array<List<rte_mbuf*, kToKernel>, kKernelClasses>, tables::kMaxPorts> to_kernel;
     List<Request, kRequests> requests;

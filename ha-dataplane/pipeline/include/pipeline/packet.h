@@ -49,8 +49,22 @@ struct Packet {
 
 /// What the driver noted on receipt does not hold for what the packet becomes. Where its buffer lies still does:
 /// drivers may lend buffers of their own, and freeing depends on that.
-inline void forget_offloads(rte_mbuf& mbuf) noexcept {
-    mbuf.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+inline void forget_offloads(rte_mbuf& mbuf, std::uint64_t instead = 0) noexcept {
+    mbuf.ol_flags = (mbuf.ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) | instead;
+}
+
+/// Lengths of the headers in front of an outer UDP header, as the device wants them told.
+inline constexpr std::uint64_t kTunnelOffload = sizeof(EthernetHeader) | sizeof(Ipv4Header) << RTE_MBUF_L2_LEN_BITS;
+
+constexpr std::uint64_t tunnel_flags(bool udp) noexcept {
+    return RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | (udp ? RTE_MBUF_F_TX_UDP_CKSUM : 0);
+}
+
+/// Tells the device to compute the checksums of an outer IPv4 header and, if `udp`, of the datagram in it, whose field
+/// has the pseudo header's sum.
+inline void request_offloads(rte_mbuf& mbuf, bool udp) noexcept {
+    mbuf.tx_offload = kTunnelOffload;
+    mbuf.ol_flags |= tunnel_flags(udp);
 }
 
 }  // namespace homeward::pipeline

@@ -82,17 +82,19 @@ class Pipeline {
     // express.cpp, express_decap.cpp, express_encap.cpp
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
-    void sort(Express& packet, rte_mbuf* frame, const tables::Port& port) const;
+    void sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const;
+    unsigned run_end(unsigned first, unsigned count) const;
     void look_up_policies(unsigned count);
-    void judge(unsigned count);
     bool may_decap(const Express& packet) const;
     bool tuple_holds(const Express& packet, const UdpHeader& udp) const;
-    bool express_decap(Express& packet);
+    unsigned express_decap(unsigned first, unsigned end);
     bool may_encap(Express& packet) const;
     bool choose(Express& packet) const;
-    bool express_encap(Express& packet);
-    bool resolve(wire::Ipv4Address to);
-    void leave(rte_mbuf* frame, Ipv4Header* ip, unsigned length);
+    unsigned express_encap(unsigned first, unsigned end);
+    void enter_tunnel(const Express& packet, unsigned length, const Egress& egress);
+    bool leads(wire::Ipv4Address to);
+    bool resolve(tables::Route route, std::uint32_t next_hop);
+    void leave(rte_mbuf* frame, std::uint8_t* begin, unsigned bytes);
     // classify.cpp
     void classify(Packet& packet);
     bool for_us(Packet& packet, const EthernetHeader& ethernet) const;
@@ -191,7 +193,9 @@ class Pipeline {
     Output* output_ = nullptr;
     std::uint64_t now_ = 0;
     unsigned packet_count_ = 0;
-    Egress egress_;  ///< the last way out that a packet of this call took
+    be32 home_agent_;
+    std::uint64_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
+    Egress egress_;               ///< the last way out that a packet of this call took
     std::array<Express, kBurst> express_;
     PacketList tunnelled_;  ///< tunnel data for us
     PacketList arrived_;    ///< IPv4 whose destination is to be looked at

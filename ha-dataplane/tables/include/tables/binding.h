@@ -7,34 +7,49 @@
 
 #include "ipc/messages.h"
 #include "policy/table.h"
+#include "wire/byte_order.h"
 
 namespace homeward::tables {
 
 /// What a reader needs of one uplink, in one 64-bit word, so that no reader ever sees a care-of address with
-/// another's port: care-of address 32 | port 16 | name 8 | flags 8. `name` is what the node's policy calls the uplink:
-/// its label, or its binding id when the policy came as RFC 7629 flow bindings.
+/// another's port: care-of address 32 | port 16 | name 8 | flags 8. Address and port have the byte order of a packet,
+/// so that readers compare and write them as they are. `name` is what the node's policy calls the uplink: its label, or
+/// its binding id when the policy came as RFC 7629 flow bindings.
 class UplinkWord {
   public:
+    // Parts of the word.
+    static constexpr std::uint64_t kUp = 1;
+    static constexpr std::uint64_t kPresent = 2;
+    static constexpr unsigned kNameShift = 8;
+    static constexpr std::uint64_t kName = std::uint64_t{0xff} << kNameShift;
+
     constexpr UplinkWord() = default;
     explicit constexpr UplinkWord(std::uint64_t bits) noexcept : bits_(bits) {}
     constexpr UplinkWord(std::uint32_t care_of, std::uint16_t port, std::uint8_t name, bool up) noexcept
-        : bits_(std::uint64_t{care_of} << 32 | std::uint64_t{port} << 16 | std::uint64_t{name} << 8 | kPresent |
+        : bits_(tuple(wire::be32{care_of}, wire::be16{port}) << 16 | std::uint64_t{name} << kNameShift | kPresent |
                 (up ? kUp : 0U)) {}
 
     constexpr std::uint64_t bits() const noexcept { return bits_; }
-    constexpr std::uint32_t care_of() const noexcept { return static_cast<std::uint32_t>(bits_ >> 32); }
-    constexpr std::uint16_t port() const noexcept { return static_cast<std::uint16_t>(bits_ >> 16); }
-    constexpr std::uint8_t name() const noexcept { return static_cast<std::uint8_t>(bits_ >> 8); }
+    constexpr wire::be32 wire_care_of() const noexcept {
+        return wire::be32::from_raw(static_cast<std::uint32_t>(bits_ >> 32));
+    }
+    constexpr wire::be16 wire_port() const noexcept {
+        return wire::be16::from_raw(static_cast<std::uint16_t>(bits_ >> 16));
+    }
+    constexpr std::uint32_t care_of() const noexcept { return wire_care_of().host(); }
+    constexpr std::uint16_t port() const noexcept { return wire_port().host(); }
     constexpr bool present() const noexcept { return (bits_ & kPresent) != 0; }
     /// May be chosen on the way down.
     constexpr bool up() const noexcept { return (bits_ & kUp) != 0; }
-    constexpr bool has_tuple(std::uint32_t care_of, std::uint16_t port) const noexcept {
-        return present() && bits_ >> 16 == (std::uint64_t{care_of} << 16 | port);
+    constexpr std::uint8_t name() const noexcept { return static_cast<std::uint8_t>(bits_ >> kNameShift); }
+    constexpr bool has_tuple(wire::be32 care_of, wire::be16 port) const noexcept {
+        return present() && bits_ >> 16 == tuple(care_of, port);
     }
 
   private:
-    static constexpr std::uint64_t kUp = 1;
-    static constexpr std::uint64_t kPresent = 2;
+    static constexpr std::uint64_t tuple(wire::be32 care_of, wire::be16 port) noexcept {
+        return std::uint64_t{care_of.raw()} << 16 | port.raw();
+    }
 
     std::uint64_t bits_ = 0;
 };
@@ -55,7 +70,7 @@ struct Policy {
 struct alignas(64) Binding {
     // The line a worker touches first: enough for a node with up to four uplinks.
     std::atomic<const Policy*> policy{nullptr};  ///< null: the first uplink that is up, in order
-    std::atomic<std::uint32_t> order{0};         ///< count in bits 0–3, then 3 bits per position
+    std::atomic<std::uint32_t> order{0};         ///< count in bits 0–3, then 3 bits per position, kSecondLine
     std::atomic<std::uint16_t> clamp_mtu{0};     ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
     std::uint16_t unused = 0;
     std::array<std::atomic<std::uint16_t>, ipc::kMaxUplinks> mtu{};      ///< tunnel MTU in force, by slot
@@ -64,6 +79,10 @@ struct alignas(64) Binding {
     std::array<std::uint16_t, ipc::kMaxUplinks> told_mtu{};  ///< as control said; 0: Settings::tunnel_mtu
     std::array<std::uint8_t, ipc::kMaxUplinks> binding_ids{};
     std::uint32_t mark = 0;  ///< the last synchronisation that named it
+
+    static constexpr unsigned kFirstLine = 4;  ///< slots whose words are in the line touched first
+    /// In `order`: a slot behind those is in use.
+    static constexpr std::uint32_t kSecondLine = std::uint32_t{1} << 31;
 
     static constexpr unsigned count(std::uint32_t order) noexcept { return order & 0xf; }
     static constexpr unsigned slot(std::uint32_t order, unsigned position) noexcept {

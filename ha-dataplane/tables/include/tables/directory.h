@@ -32,7 +32,7 @@ class Directory {
     const Binding* slot(wire::Ipv4Address address) const noexcept { return find(address); }
 
     // Writer.
-    Binding* find(wire::Ipv4Address address) const noexcept {
+    [[gnu::always_inline]] Binding* find(wire::Ipv4Address address) const noexcept {
         const Branch* branch = root_[address.host() >> 16].load(std::memory_order_acquire);
         if (branch == nullptr) {
             return nullptr;

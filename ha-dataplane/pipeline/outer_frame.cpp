@@ -1,0 +1,32 @@
+#include "pipeline/outer_frame.h"
+
+#include <homeward/tunnel.h>
+
+#include "checksum.h"
+
+namespace homeward::pipeline {
+
+OuterFrame::OuterFrame(const EthernetHeader& ethernet, const ipc::Settings& settings) noexcept {
+    struct Bytes {
+        EthernetHeader ethernet;
+        TunnelHeaders headers;
+    } const bytes{
+        ethernet,
+        {.ip = {.version_ihl = 0x45,
+                .fragment = be16{Ipv4Header::kDontFragment},
+                .ttl = kTunnelTtl,
+                .protocol = kProtocolUdp,
+                .source = be32{settings.home_agent}},
+         .udp = {.source_port = be16{settings.tunnel_port}},
+         .tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {}}},
+    };
+    static_assert(sizeof bytes == kSize);
+    const auto* from = reinterpret_cast<const std::uint8_t*>(&bytes);
+    for (unsigned word = 0; word < 5; ++word) {
+        std::memcpy(&words_[word], from + 8 * word, 8);
+    }
+    std::memcpy(&words_[5], from + kSize - 8, 8);
+    pseudo_sum_ = fold(std::uint64_t{bytes.headers.ip.source.raw()} + be16{kProtocolUdp}.raw());
+}
+
+}  // namespace homeward::pipeline
