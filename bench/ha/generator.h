@@ -44,6 +44,7 @@ class Generator {
 
     /// The ports exist and are started; receive rings of `descriptors`.
     Generator(rte_mempool* pool, unsigned descriptors);
+    ~Generator() = default;
     Generator(const Generator&) = delete;
     Generator& operator=(const Generator&) = delete;
 

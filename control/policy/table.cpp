@@ -289,10 +289,7 @@ const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
 }
 
 bool Table::asks_for_port(const FlowKey& flow) const noexcept {
-    Cursor cursor = begin(flow.correspondent);
-    descend(cursor);
-    settle(cursor);
-    const Held* held = &candidates_[cursor.list_];
+    const auto* held = reinterpret_cast<const Held*>(&first(flow.correspondent));
     while (held->candidate.protocol != kAnyProtocol && held->candidate.protocol != flow.protocol) {
         ++held;
     }

@@ -1,5 +1,6 @@
 #include <homeward/tunnel.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "checksum.h"
@@ -93,13 +94,10 @@ inline bool Pipeline::choose(Express& packet) const {
     if (!candidate->unconditional()) {
         candidate = &policy::Table::decide(*candidate, key_of(*packet.ip));
     }
-    for (const policy::Label name : candidate->uplinks) {
-        if (first_up(UplinkWord::kUp | UplinkWord::kName,
-                     UplinkWord::kUp | std::uint64_t{name} << UplinkWord::kNameShift)) {
-            return true;
-        }
-    }
-    return false;
+    return std::any_of(candidate->uplinks.begin(), candidate->uplinks.end(), [&](policy::Label name) {
+        return first_up(UplinkWord::kUp | UplinkWord::kName,
+                        UplinkWord::kUp | std::uint64_t{name} << UplinkWord::kNameShift);
+    });
 }
 
 /// Everything that does not depend on the way out.

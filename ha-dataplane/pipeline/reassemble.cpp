@@ -108,8 +108,7 @@ Datagram::Verdict Pipeline::judge_first(const Packet& packet) const {
     const tables::Binding* binding = directory_.slot(inner.from());
     const std::uint32_t order = binding == nullptr ? 0 : binding->order.load(std::memory_order_acquire);
     for (unsigned position = 0; position < tables::Binding::count(order); ++position) {
-        if (binding->uplink(tables::Binding::slot(order, position))
-                .has_tuple(packet.ip->source.host(), udp.source_port.host())) {
+        if (binding->uplink(tables::Binding::slot(order, position)).has_tuple(packet.ip->source, udp.source_port)) {
             return {.state = State::ours};
         }
     }

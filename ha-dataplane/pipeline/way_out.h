@@ -16,7 +16,7 @@ inline bool Pipeline::leads(wire::Ipv4Address to) {
 }
 
 /// Makes the frame the `bytes` from `begin` on, and sends it.
-inline void Pipeline::leave(rte_mbuf* frame, std::uint8_t* begin, unsigned bytes) {
+inline void Pipeline::leave(rte_mbuf* frame, const std::uint8_t* begin, unsigned bytes) {
     frame->data_off = static_cast<std::uint16_t>(begin - static_cast<std::uint8_t*>(frame->buf_addr));
     frame->data_len = static_cast<std::uint16_t>(bytes);
     frame->pkt_len = bytes;

@@ -94,7 +94,7 @@ class Pipeline {
     void enter_tunnel(const Express& packet, unsigned length, const Egress& egress);
     bool leads(wire::Ipv4Address to);
     bool resolve(tables::Route route, std::uint32_t next_hop);
-    void leave(rte_mbuf* frame, std::uint8_t* begin, unsigned bytes);
+    void leave(rte_mbuf* frame, const std::uint8_t* begin, unsigned bytes);
     // classify.cpp
     void classify(Packet& packet);
     bool for_us(Packet& packet, const EthernetHeader& ethernet) const;
