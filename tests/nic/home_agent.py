@@ -6,12 +6,14 @@
                    servers ── lan ──eth1── home ──┴── slot 4  e1000e               ──┘
 """
 
+import contextlib
 import json
+import sys
 import time
 
 from guest import VIRTIO_RSS, Guest, Nic
 from harness.homeward import CORE, HOME_AGENT, HOME_GATEWAY, HomewardSystem, binary, build_directory
-from harness.process import wait_until
+from harness.process import HarnessError, wait_until
 from harness.yaml import dump
 
 VIRTIO_PAIR = {"access": Nic(1, VIRTIO_RSS, "access", queues=2), "home": Nic(2, VIRTIO_RSS, "home", queues=2)}
@@ -82,7 +84,11 @@ class GuestHomeAgent:
         return json.loads(text) if "--json" in words else text
 
     def counters(self):
-        return self.show("stats", "--json")["counters"]
+        """Both daemons'. Control answers without the data plane's when that one is slow."""
+        def complete():
+            counters = self.show("stats", "--json")["counters"]
+            return counters if "worker.0.packets" in counters else None
+        return wait_until(complete, "the data plane's counters", 30)
 
     def drops(self):
         """Those that happened."""
@@ -100,6 +106,11 @@ class GuestSystem(HomewardSystem):
 
     def say(self, text):
         print(f"[{time.monotonic() - self.began:5.0f} s] {text}", flush=True)
+
+    def explain(self, lines=25):
+        super().explain(lines)
+        with contextlib.suppress(HarnessError, AttributeError):
+            print(f"--- drops {self.ha.drops()}\n{self.ha.show('stats')}", file=sys.stderr)
 
     def boot(self):
         self.say("booting the guest (software emulation)")

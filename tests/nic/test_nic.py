@@ -17,7 +17,7 @@ from home_agent import E1000E_PAIR, VIRTIO_PAIR, GuestSystem
 
 MANUAL = pathlib.Path(__file__).resolve().parents[2] / "docs" / "dataplane.md"
 CROWD = range(20, 36)  # nodes: last byte of the home address
-PACKETS = 20  # of each of them in each direction
+PACKETS = 8  # of each of them in each direction
 
 
 def by_the_manual(guest, command, **replacements):
@@ -57,7 +57,7 @@ def bound(system):
     """Both virtio NICs are vfio-pci's, and there are huge pages."""
     system.say("binding NICs to vfio-pci, reserving huge pages")
     guest = system.guest
-    system.before = guest.run("dpdk-devbind.py --status-dev net")
+    system.kernel_drivers = {nic: kernel_driver(guest, nic) for nic in guest.nics}
     by_the_manual(guest, "modprobe vfio-pci")
     for pair in (VIRTIO_PAIR, E1000E_PAIR):
         by_the_manual(guest, "dpdk-devbind.py --bind=vfio-pci 0000:01:00.0 0000:02:00.0",
@@ -93,16 +93,16 @@ def huge_pages(guest):
             re.findall(r"HugePages_(\w+): +(\d+)", guest.run("cat /proc/meminfo"))}
 
 
-def driver(status, nic):
-    """As dpdk-devbind.py tells it."""
-    return re.search(rf"^{nic.address} .*drv=(\S+)", status, re.M)[1]
+def kernel_driver(guest, nic):
+    return guest.run(f"basename $(readlink /sys/bus/pci/devices/{nic.address}/driver)").strip()
 
 
 def test_devbind_takes_the_nics_from_the_kernel(bound):
     status = bound.guest.run("dpdk-devbind.py --status-dev net")
-    for nics, kernel_driver in ((VIRTIO_PAIR, "virtio-pci"), (E1000E_PAIR, "e1000e")):
+    for nics, driver in ((VIRTIO_PAIR, "virtio-pci"), (E1000E_PAIR, "e1000e")):
         for nic in nics.values():
-            assert (driver(bound.before, nic), driver(status, nic)) == (kernel_driver, "vfio-pci")
+            assert bound.kernel_drivers[nic] == driver
+            assert re.search(rf"^{nic.address} .* drv=vfio-pci ", status, re.M), status
             group = bound.guest.run(f"basename $(readlink /sys/bus/pci/devices/{nic.address}/iommu_group)").strip()
             assert bound.guest.run(f"test -c /dev/vfio/{group} && echo there") == "there\n"
     assert huge_pages(bound.guest)["Total"] == 512
@@ -110,9 +110,9 @@ def test_devbind_takes_the_nics_from_the_kernel(bound):
 
 def test_the_data_plane_runs_on_vfio_with_huge_pages_and_a_queue_for_each_worker(running):
     log = running.ha.log.text()
-    for name, nic in VIRTIO_PAIR.items():
+    for (name, nic), spread in zip(VIRTIO_PAIR.items(), ("addresses and ports", "addresses")):
         assert re.search(rf"Probe PCI driver: net_virtio \S+ device: {nic.address}", log)
-        assert f"port {name}: {nic.address}, 2 rx and 2 tx queues" in log
+        assert f"port {name}: {nic.address}, 2 rx and 2 tx queues, RSS by {spread}, symmetric key" in log
         assert nic.mac in running.guest.run(f"cat /sys/class/net/hw-{name}/address")
     assert "Using IOMMU type 1" in log
     assert re.search(r"\d+ MB of huge pages reserved", log)
@@ -135,11 +135,12 @@ def test_nothing_is_lost_in_either_direction(registered):
 
 
 def no_loss_through(system):
-    """Datagrams both ways; the NICs' own counters have seen every one of them."""
+    """Datagrams both ways; the NICs' own counters have seen every one of them. They are slow: when the machine is busy,
+    QEMU may leave a NIC's ring of 256 alone for seconds."""
     before = system.ha.counters()
-    flows = [UdpFlow(system.video, system.mn_ns, HOME_ADDRESS, 6001, rate=100, size=1000),
-             UdpFlow(system.mn_ns, system.video, VIDEO_SERVER, 6002, rate=100, size=1000)]
-    wait_until(lambda: all(flow.arrived() >= 200 for flow in flows), "200 datagrams of each flow", 60)
+    flows = [UdpFlow(system.video, system.mn_ns, HOME_ADDRESS, 6001, rate=30, size=1000),
+             UdpFlow(system.mn_ns, system.video, VIDEO_SERVER, 6002, rate=30, size=1000)]
+    wait_until(lambda: all(flow.arrived() >= 100 for flow in flows), "100 datagrams of each flow", 60)
     results = [flow.stop() for flow in flows]
     assert [result["missing"] for result in results] == [[], []]
     after = system.ha.counters()
@@ -239,6 +240,9 @@ def test_it_moves_to_nics_without_rss(crowd):
     for name, nic in E1000E_PAIR.items():
         assert re.search(rf"Probe PCI driver: net_e1000_em \S+ device: {nic.address}", log)
         assert f"port {name}: {nic.address}, 1 rx and 1 tx queues" in log
+    # Neighbours notice a new MAC address in their own time (RFC 1122 §2.3.2.1: of the order of a minute).
+    for neighbour in (crowd.core, crowd.ftp, crowd.video):
+        neighbour.ip("neighbour", "flush", "all")
     wait_until(lambda: crowd.mn_ns.ping(VIDEO_SERVER, wait=2).returncode == 0, "the first echo through e1000e", 60)
     no_loss_through(crowd)
     tcp_through(crowd)
