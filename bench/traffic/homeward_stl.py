@@ -41,13 +41,14 @@ class Homeward:
         options = argparse.ArgumentParser(prog="homeward_stl.py")
         options.add_argument("--nodes", type=int, default=1000, help="1 to 1048576")
         options.add_argument("--mix", default="64", help="imix, or the length of every inner packet")
-        options.add_argument("--outer-checksum", action="store_true",
-                             help="let the NIC compute the UDP checksum of tunnel packets; else it is zero")
-        options.add_argument("--side", choices=("access", "home"), help="of the home agent; default: port 0 access, 1 home")
+        # With an underscore it comes from TRex's own tools, which cannot give an option without a value either.
+        options.add_argument("--outer-checksum", "--outer_checksum", choices=("zero", "nic"), default="zero",
+                             help="the UDP checksum of tunnel packets: zero, or computed by the NIC")
+        options.add_argument("--side", choices=("access", "home"), help="of the home agent; default: 0 access, 1 home")
         chosen = options.parse_args(list(tunables))
         try:
             if (chosen.side or ("access", "home")[direction % 2]) == "access":
-                streams = tunnel_traffic.uplink(chosen.nodes, chosen.mix, chosen.outer_checksum)
+                streams = tunnel_traffic.uplink(chosen.nodes, chosen.mix, chosen.outer_checksum == "nic")
             else:
                 streams = tunnel_traffic.downlink(chosen.nodes, chosen.mix)
         except ValueError as error:

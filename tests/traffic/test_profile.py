@@ -11,7 +11,7 @@ PROFILE = field_engine.load(tunnel_traffic.__file__.rsplit("/", 1)[0], "homeward
 @pytest.mark.parametrize("direction, tunables, streams", [
     (0, [], tunnel_traffic.uplink(1000)),
     (0, ["--nodes", "7", "--mix", "imix"], tunnel_traffic.uplink(7, "imix")),
-    (0, ["--outer-checksum", "--mix", "65"], tunnel_traffic.uplink(1000, "65", outer_checksum=True)),
+    (0, ["--outer_checksum", "nic", "--mix", "65"], tunnel_traffic.uplink(1000, "65", outer_checksum=True)),
     (0, ["--side", "home"], tunnel_traffic.downlink(1000)),
     (1, ["--mix", "imix"], tunnel_traffic.downlink(1000, "imix")),
     (1, ["--nodes", "1048576", "--mix", "1468"], tunnel_traffic.downlink(1 << 20, "1468")),
@@ -31,6 +31,7 @@ def test_its_streams_are_the_defined_ones(direction, tunables, streams):
     (["--mix", "27"], 'mix: "imix" or a length from 28 to 1468, not "27"'),
     (["--mix", "1469"], 'not "1469"'),
     (["--mix", "big"], 'not "big"'),
+    (["--outer-checksum", "right"], "invalid choice: 'right'"),
     (["--rules", "3"], "unrecognized arguments: --rules 3"),
 ])
 def test_a_bad_tunable_is_named(tunables, complaint, capsys):
