@@ -217,6 +217,7 @@ void Worker::flush_tx(std::uint16_t port, rte_mbuf** packets, unsigned count) {
         if (place.vlan != 0) {
             count = put_tags(port, packets, count);
         }
+        count = prepare(place.device, *queue, packets, count);
         for (unsigned attempt = 0; sent != count && attempt <= kTxAttempts; ++attempt) {
             sent += rte_eth_tx_burst(place.device, *queue, packets + sent, static_cast<std::uint16_t>(count - sent));
         }
@@ -254,6 +255,23 @@ unsigned Worker::put_tags(std::uint16_t port, rte_mbuf** packets, unsigned count
     }
     add(own_->vlan_counters[port].tx_packets, kept);
     add(own_->vlan_counters[port].tx_bytes, bytes);
+    return kept;
+}
+
+/// Lets the driver see to what its offloads want of a packet beyond the flags; most want nothing. Returns how many
+/// remain.
+unsigned Worker::prepare(std::uint16_t device, std::uint16_t queue, rte_mbuf** packets, unsigned count) {
+    unsigned kept = 0;
+    for (unsigned done = 0; done < count;) {
+        const unsigned good =
+            rte_eth_tx_prepare(device, queue, packets + done, static_cast<std::uint16_t>(count - done));
+        std::copy_n(packets + done, kept == done ? 0 : good, packets + kept);
+        kept += good;
+        done += good;
+        if (done < count) {
+            drop(packets + done++, 1, stats::Drop::port_tx_refused);
+        }
+    }
     return kept;
 }
 

@@ -65,6 +65,7 @@ namespace homeward::stats {
     X(port_unknown_vlan, "port.unknown_vlan")                 /* of a device whose ports are for other VLANs */      \
     X(port_no_headroom, "port.no_headroom")                   /* in front of the frame, for its VLAN tag */          \
     X(redistribute_ring_full, "redistribute.ring_full")       /* the worker it belongs to is behind */               \
+    X(port_tx_refused, "port.tx_refused")                     /* the driver cannot do what its offloads were asked for */ \
     X(port_tx_segments, "port.tx_segments")                   /* a chain the driver cannot send, and no room to join it */ \
     X(exception_ring_full, "exception.ring_full")                                                                    \
     X(exception_registration_rate, "exception.registration_rate")                                                    \

@@ -98,6 +98,7 @@ class Worker {
     void flush_tx(std::uint16_t port, rte_mbuf** packets, unsigned count);
     unsigned linearize(rte_mbuf** packets, unsigned count);
     unsigned put_tags(std::uint16_t port, rte_mbuf** packets, unsigned count);
+    unsigned prepare(std::uint16_t device, std::uint16_t queue, rte_mbuf** packets, unsigned count);
     void flush_kernel(std::uint16_t port);
     void drop(rte_mbuf** packets, unsigned count, stats::Drop reason);
     void nap(std::uint32_t nanoseconds);
