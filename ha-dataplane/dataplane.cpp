@@ -220,7 +220,7 @@ Status Dataplane::place_ports() {
         const auto device = std::find_if(ports_.begin(), ports_.end(),
                                          [&](const ports::Port& port) { return port.device() == wanted.device; });
         places_.push_back(
-            {.device = device->id(), .vlan = wanted.vlan, .insert_offload = device->offloads().vlan_insert});
+            {.device = device->id(), .vlan = wanted.vlan, .insert_offload = device->offloads().vlan_insert()});
     }
     return {};
 }
@@ -263,7 +263,8 @@ void Dataplane::describe_ports() {
                                .mac = device.mac(),
                                .mtu = config_.ports[id].mtu,
                                .up = link_up_[device.id()],
-                               .tx_checksum_offload = device.offloads().ipv4_checksum && device.offloads().udp_checksum,
+                               .tx_checksum_offload = device.offloads().ipv4_checksum(),
+                               .tx_udp_offload = device.offloads().udp_checksum(),
                                .present = true});
     }
 }
@@ -302,7 +303,7 @@ Status Dataplane::make_loops() {
     std::vector<worker::PortQueues> queues;
     for (const ports::Port& port : ports_) {
         queues.push_back({port.name(), port.rx_queues(), port.tx_queues()});
-        around.multi_segment.push_back(port.offloads().multi_segment);
+        around.multi_segment.push_back(port.offloads().multi_segment());
     }
     if (const std::string shortage = worker::describe_shortage(count, queues, mode); !shortage.empty()) {
         spdlog::warn("{}", shortage);

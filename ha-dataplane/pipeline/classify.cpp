@@ -9,6 +9,41 @@ namespace homeward::pipeline {
 
 using stats::Drop;
 
+namespace {
+
+/// Sums `length` bytes from `transport` on, and the pseudo header (RFC 768, RFC 9293).
+std::uint16_t transport_checksum(const Packet& packet, const std::uint8_t* transport, unsigned length) {
+    const Ipv4Header& ip = *packet.ip;
+    const auto offset = static_cast<std::uint32_t>(transport - rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*));
+    std::uint16_t sum = 0;
+    rte_raw_cksum_mbuf(packet.mbuf, offset, length, &sum);
+    return static_cast<std::uint16_t>(~fold(std::uint64_t{sum} + ip.source.raw() + ip.destination.raw() +
+                                            be16{ip.protocol}.raw() + be16{static_cast<std::uint16_t>(length)}.raw()));
+}
+
+void complete_udp(Packet& packet) {
+    std::uint8_t* transport = packet.transport(sizeof(UdpHeader));
+    auto* udp = reinterpret_cast<UdpHeader*>(transport);
+    if (udp == nullptr || udp->checksum == be16{0} ||
+        udp->length.host() > packet.length() - packet.ip->header_length()) {
+        return;  // zero: not used
+    }
+    udp->checksum = be16{0};
+    const std::uint16_t sum = transport_checksum(packet, transport, udp->length.host());
+    udp->checksum = be16::from_raw(sum == 0 ? 0xffff : sum);
+}
+
+void complete_tcp(Packet& packet) {
+    std::uint8_t* transport = packet.transport(sizeof(TcpHeader));
+    if (auto* tcp = reinterpret_cast<TcpHeader*>(transport); tcp != nullptr) {
+        tcp->checksum = be16{0};
+        tcp->checksum =
+            be16::from_raw(transport_checksum(packet, transport, packet.length() - packet.ip->header_length()));
+    }
+}
+
+}  // namespace
+
 /// Decides by the headers alone, and asks for the table lines the next stages will touch.
 void Pipeline::classify(Packet& packet) {
     if (rte_pktmbuf_data_len(packet.mbuf) < sizeof(EthernetHeader)) {
@@ -36,6 +71,7 @@ void Pipeline::classify(Packet& packet) {
     if (!header_valid(packet)) {
         return;
     }
+    complete_checksums(packet);
     if (is_outer_fragment(packet)) {
         return reassemble(packet);
     }
@@ -64,11 +100,29 @@ bool Pipeline::header_valid(Packet& packet) {
     }
     const std::uint64_t checked = packet.mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     if (checked == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
-        (checked != RTE_MBUF_F_RX_IP_CKSUM_GOOD && checksum_of(&ip, header) != be16{0})) {
+        (checked == RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN && checksum_of(&ip, header) != be16{0})) {
         drop(packet, Drop::classify_bad_checksum);
         return false;
     }
     return true;
+}
+
+/// A neighbour on the same machine may leave checksums open, and the device then says that what came is right without
+/// them (virtio). Whoever gets the packet from us expects them.
+void Pipeline::complete_checksums(Packet& packet) {
+    std::uint64_t& flags = packet.mbuf->ol_flags;
+    if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_NONE) {
+        set_checksum(*packet.ip);
+        flags = (flags & ~RTE_MBUF_F_RX_IP_CKSUM_MASK) | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    }
+    if ((flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
+        if (packet.ip->protocol == kProtocolUdp && !packet.ip->is_fragment()) {
+            complete_udp(packet);
+        } else if (packet.ip->protocol == kProtocolTcp && !packet.ip->is_fragment()) {
+            complete_tcp(packet);
+        }
+        flags = (flags & ~RTE_MBUF_F_RX_L4_CKSUM_MASK) | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    }
 }
 
 /// UDP to the end of our tunnels whose payload begins with type 4.

@@ -37,6 +37,9 @@ bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_ma
     if (length < sizeof(Ipv4Header) || length > mbuf.data_len - kEthernet) {
         return false;
     }
+    if ((mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
+        return false;
+    }
     const std::uint64_t checked = mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     return checked == RTE_MBUF_F_RX_IP_CKSUM_GOOD || (checked != RTE_MBUF_F_RX_IP_CKSUM_BAD && plain_header_holds(ip));
 }
@@ -168,8 +171,9 @@ bool Pipeline::resolve(tables::Route route, std::uint32_t next_hop) {
     egress_.header = {neighbour.mac(), port.mac, be16{kEtherTypeIpv4}};
     egress_.outer = OuterFrame{egress_.header, shared_->settings};
     egress_.checksum_offload = port.tx_checksum_offload;
+    egress_.udp_offload = port.tx_udp_offload;
     egress_.pseudo_sum = port.tx_checksum_offload && shared_->settings.udp_checksum == ipc::Checksum::compute;
-    egress_.tunnel_flags = port.tx_checksum_offload ? tunnel_flags(egress_.pseudo_sum) : 0;
+    egress_.tunnel_flags = port.tx_checksum_offload ? tunnel_flags(true, egress_.pseudo_sum) : 0;
     egress_.list = &output_->tx[egress_.port];
     output_->tx_ports |= 1U << egress_.port;
     return true;

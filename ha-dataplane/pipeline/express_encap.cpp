@@ -127,7 +127,8 @@ inline bool Pipeline::may_encap(Express& packet) const {
     }
     leave(&mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + outer_length);
     if (!egress.checksum_offload) {
-        finish_checksums(mbuf, *reinterpret_cast<TunnelHeaders*>(begin + sizeof(EthernetHeader)), false);
+        finish_checksums(mbuf, *reinterpret_cast<TunnelHeaders*>(begin + sizeof(EthernetHeader)), false,
+                         egress.udp_offload);
     }
 }
 

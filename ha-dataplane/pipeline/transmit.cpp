@@ -51,7 +51,8 @@ void Pipeline::transmit_unicast(Packet& packet, Route route) {
     }
     const wire::Ipv4Address next = route.gateway().is_zero() ? packet.ip->to() : route.gateway();
     if (packet.wrapped) {
-        finish_checksums(*packet.mbuf, *reinterpret_cast<TunnelHeaders*>(packet.ip), port.tx_checksum_offload);
+        finish_checksums(*packet.mbuf, *reinterpret_cast<TunnelHeaders*>(packet.ip), port.tx_checksum_offload,
+                         port.tx_udp_offload);
     }
     if (rte_pktmbuf_prepend(packet.mbuf, sizeof(EthernetHeader)) == nullptr) {
         return drop(packet, Drop::forward_no_headroom);
@@ -83,18 +84,21 @@ void Pipeline::too_big_for_port(Packet& packet, std::uint16_t mtu) {
     fragment(packet, mtu, &Pipeline::transmit);
 }
 
-/// Outer IP and, unless zero was configured, UDP: by the port where it can, else here. `mbuf` reaches to the packet's
-/// end and begins somewhere before `headers`.
-void Pipeline::finish_checksums(rte_mbuf& mbuf, TunnelHeaders& headers, bool offload) const {
+/// Outer IP and, unless zero was configured, UDP: by the port what it can, the rest here. `offload`: both;
+/// `udp_offload`: UDP. `mbuf` reaches to the packet's end and begins somewhere before `headers`.
+void Pipeline::finish_checksums(rte_mbuf& mbuf, TunnelHeaders& headers, bool offload, bool udp_offload) const {
     const bool compute = shared_->settings.udp_checksum == ipc::Checksum::compute;
-    if (offload) {
-        request_offloads(mbuf, compute);
-        if (compute) {
-            headers.udp.checksum = pseudo_sum(headers.ip, headers.udp.length);
-        }
+    udp_offload = (offload || udp_offload) && compute;
+    if (offload || udp_offload) {
+        request_offloads(mbuf, offload, udp_offload);
+    }
+    if (!offload) {
+        headers.ip.checksum = plain_checksum(headers.ip);
+    }
+    if (udp_offload) {
+        headers.udp.checksum = pseudo_sum(headers.ip, headers.udp.length);
         return;
     }
-    headers.ip.checksum = plain_checksum(headers.ip);
     std::uint16_t sum = 0;
     const auto offset = static_cast<std::uint32_t>(reinterpret_cast<const std::uint8_t*>(&headers.udp) -
                                                    rte_pktmbuf_mtod(&mbuf, const std::uint8_t*));

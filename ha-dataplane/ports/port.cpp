@@ -42,6 +42,23 @@ bool spreads(const rte_eth_dev_info& info) {
 
 }  // namespace
 
+Offloads Offloads::of(const rte_eth_dev_info& device, const PortOptions& options) noexcept {
+    Offloads used;
+    used.rx = RTE_ETH_RX_OFFLOAD_CHECKSUM;
+    used.tx = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    if (!options.vlans.empty()) {
+        // A filter would keep other VLANs from the port that takes everything else.
+        used.rx |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP | (options.untagged ? 0 : RTE_ETH_RX_OFFLOAD_VLAN_FILTER);
+        used.tx |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+    }
+    used.rx &= device.rx_offload_capa;
+    used.tx &= device.tx_offload_capa;
+    if (!used.udp_checksum()) {
+        used.tx &= ~RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+    }
+    return used;
+}
+
 Result<Port> Port::attach(const PortOptions& options) {
     forget_complaints();
     const auto refuse = [&](const std::string& reason) {
@@ -154,26 +171,13 @@ Status Port::configure(unsigned workers) {
         static_cast<std::uint16_t>(std::min<unsigned>(wanted, std::max<std::uint16_t>(info_.max_rx_queues, 1)));
     tx_queues_ =
         static_cast<std::uint16_t>(std::min<unsigned>(wanted, std::max<std::uint16_t>(info_.max_tx_queues, 1)));
-    // IPv4 checksum offload only together with UDP's: the pipeline sets both for a packet, or none.
-    constexpr std::uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
-    std::uint64_t rx = RTE_ETH_RX_OFFLOAD_CHECKSUM, tx = kChecksums | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-    if (!options_.vlans.empty()) {
-        // A filter would keep other VLANs from the port that takes everything else.
-        rx |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP | (options_.untagged ? 0 : RTE_ETH_RX_OFFLOAD_VLAN_FILTER);
-        tx |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
-    }
+    offloads_ = Offloads::of(info_, options_);
     rte_eth_conf conf{};
-    conf.rxmode.offloads = info_.rx_offload_capa & rx;
-    conf.txmode.offloads = info_.tx_offload_capa & tx;
+    conf.rxmode.offloads = offloads_.rx;
+    conf.txmode.offloads = offloads_.tx;
     if (const int code = configure_spread(conf); code < 0) {
         return failure("cannot configure", code);
     }
-    offloads_.ipv4_checksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
-    offloads_.udp_checksum = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
-    offloads_.multi_segment = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-    offloads_.rx_checksum = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_CHECKSUM) != 0;
-    offloads_.vlan_strip = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
-    offloads_.vlan_insert = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
     return {};
 }
 

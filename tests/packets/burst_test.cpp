@@ -101,33 +101,6 @@ TEST(Burst, JumboFramesComeInSegments) {
     EXPECT_EQ(lab.leaked(), 0U);
 }
 
-TEST(Burst, ChecksumsLeftToThePort) {
-    Lab lab;
-    auto port = lab.port(kAccess);
-    port.tx_checksum_offload = true;
-    lab.tables().set_port(kAccess, port);
-    lab.run(kHome, Origin::wire, on_home_link(kDown).bytes());
-    ASSERT_EQ(lab.emitted.size(), 1U);
-    const Emitted& out = lab.emitted[0];
-    EXPECT_EQ(out.offloads, RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM);
-    // What the hardware would do: sum what is there, the pseudo header's sum included.
-    Bytes finished = out.frame;
-    const std::uint16_t ip = harness::internet_checksum(&finished[14], 20);
-    finished[24] = static_cast<std::uint8_t>(ip >> 8);
-    finished[25] = static_cast<std::uint8_t>(ip);
-    const std::uint16_t udp = harness::internet_checksum(&finished[34], finished.size() - 34);
-    finished[40] = static_cast<std::uint8_t>(udp >> 8);
-    finished[41] = static_cast<std::uint8_t>(udp);
-    EXPECT_EQ(harness::checksum_fault(finished), "");
-}
-
-TEST(Burst, ReceiveChecksumsTheHardwareChecked) {
-    Lab lab;
-    lab.rx_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_BAD;
-    lab.run(kHome, Origin::wire, on_home_link(kDown).bytes());
-    EXPECT_EQ(lab.count(Drop::classify_bad_checksum), 1U);
-}
-
 TEST(Burst, BuffersOfTheDriverGoBackToIt) {
     Lab lab;
     lab.lent_buffers = true;

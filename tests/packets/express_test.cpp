@@ -152,7 +152,14 @@ const World kWorlds[] = {
          port.tx_checksum_offload = true;
          lab.tables().set_port(kAccess, port);
      }},
+    {"udp_checksums_by_the_port",
+     [](Lab& lab) {
+         tables::Port port = lab.port(kAccess);
+         port.tx_udp_offload = true;
+         lab.tables().set_port(kAccess, port);
+     }},
     {"checked_on_receipt", [](Lab& lab) { lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD; }},
+    {"checksums_open", [](Lab& lab) { lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_NONE; }},
     {"checked_and_bad", [](Lab& lab) { lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_BAD; }},
     {"small_egress", [](Lab& lab) { lab.set_mtu(kAccess, 1200); }},
     {"port_down",

@@ -52,6 +52,7 @@ struct Egress {
     OuterFrame outer;                ///< the same header and a tunnel's
     std::uint64_t tunnel_flags = 0;  ///< of a packet behind `outer`: what the port is to compute
     bool checksum_offload = false;   ///< the port computes IPv4 and UDP checksums
+    bool udp_offload = false;        ///< UDP's at least
     bool pseudo_sum = false;         ///< and is to compute UDP's
 };
 

@@ -56,15 +56,15 @@ inline void forget_offloads(rte_mbuf& mbuf, std::uint64_t instead = 0) noexcept 
 /// Lengths of the headers in front of an outer UDP header, as the device wants them told.
 inline constexpr std::uint64_t kTunnelOffload = sizeof(EthernetHeader) | sizeof(Ipv4Header) << RTE_MBUF_L2_LEN_BITS;
 
-constexpr std::uint64_t tunnel_flags(bool udp) noexcept {
-    return RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | (udp ? RTE_MBUF_F_TX_UDP_CKSUM : 0);
+constexpr std::uint64_t tunnel_flags(bool ip, bool udp) noexcept {
+    return RTE_MBUF_F_TX_IPV4 | (ip ? RTE_MBUF_F_TX_IP_CKSUM : 0) | (udp ? RTE_MBUF_F_TX_UDP_CKSUM : 0);
 }
 
-/// Tells the device to compute the checksums of an outer IPv4 header and, if `udp`, of the datagram in it, whose field
-/// has the pseudo header's sum.
-inline void request_offloads(rte_mbuf& mbuf, bool udp) noexcept {
+/// Tells the device to compute the checksums of an outer IPv4 header and of the datagram in it, whose field has the
+/// pseudo header's sum.
+inline void request_offloads(rte_mbuf& mbuf, bool ip, bool udp) noexcept {
     mbuf.tx_offload = kTunnelOffload;
-    mbuf.ol_flags |= tunnel_flags(udp);
+    mbuf.ol_flags |= tunnel_flags(ip, udp);
 }
 
 }  // namespace homeward::pipeline

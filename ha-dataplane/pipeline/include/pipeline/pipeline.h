@@ -99,6 +99,7 @@ class Pipeline {
     void classify(Packet& packet);
     bool for_us(Packet& packet, const EthernetHeader& ethernet) const;
     bool header_valid(Packet& packet);
+    static void complete_checksums(Packet& packet);
     bool is_tunnel_data(const Packet& packet) const;
     void expect_inner(Packet& packet);
     void expect_destination(Packet& packet);
@@ -169,7 +170,7 @@ class Pipeline {
     void transmit_unicast(Packet& packet, tables::Route route);
     void no_way(Packet& packet, tables::RouteKind kind);
     void too_big_for_port(Packet& packet, std::uint16_t mtu);
-    void finish_checksums(rte_mbuf& mbuf, TunnelHeaders& headers, bool offload) const;
+    void finish_checksums(rte_mbuf& mbuf, TunnelHeaders& headers, bool offload, bool udp_offload) const;
     void send(std::uint16_t port, tables::NeighbourWord neighbour, rte_mbuf* mbuf);
     void push_tx(std::uint16_t port, rte_mbuf* frame);
     // waiting.cpp

@@ -23,12 +23,18 @@ struct PortOptions {
 
 /// What the device does for us. Nothing here is required: the pipeline works in software without it.
 struct Offloads {
-    bool ipv4_checksum = false;  ///< transmit
-    bool udp_checksum = false;   ///< transmit
-    bool multi_segment = false;  ///< transmits chained mbufs
-    bool rx_checksum = false;
-    bool vlan_strip = false;   ///< takes tags off on receipt
-    bool vlan_insert = false;  ///< writes tags on transmission
+    std::uint64_t rx = 0, tx = 0;  ///< RTE_ETH_RX_OFFLOAD_…, RTE_ETH_TX_OFFLOAD_…: to be enabled
+
+    /// All that we use of what a device can do.
+    static Offloads of(const rte_eth_dev_info& device, const PortOptions& options) noexcept;
+
+    /// Never without `udp_checksum`: the sum of a header costs less than telling the device.
+    bool ipv4_checksum() const noexcept { return (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0; }
+    bool udp_checksum() const noexcept { return (tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0; }
+    /// Sends chained mbufs.
+    bool multi_segment() const noexcept { return (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0; }
+    /// Writes VLAN tags on transmission.
+    bool vlan_insert() const noexcept { return (tx & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0; }
 };
 
 /// One DPDK port: an Ethernet device. Owned and called by the main thread; workers use only `id()` with rx/tx bursts.

@@ -22,7 +22,8 @@ struct Port {
     MacAddress mac{};
     std::uint16_t mtu = 1500;  ///< bytes of IP packet
     bool up = true;
-    bool tx_checksum_offload = false;  ///< IPv4 header and UDP, enabled in the port's tx offloads
+    bool tx_checksum_offload = false;  ///< the port computes checksums of IPv4 headers and UDP
+    bool tx_udp_offload = false;       ///< of UDP at least: some devices leave IPv4 headers to us (virtio, vmxnet3)
     bool present = false;
 };
 
