@@ -2,6 +2,7 @@
 tunable."""
 
 import field_engine
+import home_agent
 import pytest
 import tunnel_traffic
 
@@ -38,3 +39,12 @@ def test_a_bad_tunable_is_named(tunables, complaint, capsys):
     with pytest.raises(SystemExit):
         PROFILE.get_streams(direction=0, tunables=tunables)
     assert complaint in capsys.readouterr().err
+
+
+def test_a_report_tells_rates_workers_and_losses():
+    before = {"pipeline.uplink_packets": 100, "pipeline.downlink_packets": 7, "worker.0.packets": 60, "worker.1.packets": 47,
+              "drop.decap.wrong_tuple": 3, "drop.encap.policy": 5, "port.access.rx_missed": 1}
+    after = {"pipeline.uplink_packets": 2100, "pipeline.downlink_packets": 7, "worker.0.packets": 1060,
+             "worker.1.packets": 1047, "drop.decap.wrong_tuple": 43, "drop.encap.policy": 5, "port.access.rx_missed": 5}
+    assert home_agent.report(before, after, 2) == (
+        "uplink 1,000/s, downlink 0/s, workers 500 500, drop.decap.wrong_tuple 20/s, port.access.rx_missed 2/s")
