@@ -19,11 +19,16 @@ void store(std::atomic<T>& cell, T value) {
 
 }  // namespace
 
+const Policy& closed_policy() {
+    static const Policy closed{std::move(policy::Table::compile({})).value()};
+    return closed;
+}
+
 Tables::Tables(unsigned workers) : quiescence_(workers), shared_(new Shared), neighbours_(quiescence_) {}
 
 Tables::~Tables() {
     delete shared_.load();
-    directory_.for_each([this](Binding& binding, wire::Ipv4Address) { point_to(binding, nullptr); });
+    directory_.for_each([this](Binding& binding, wire::Ipv4Address) { point_to(binding, &closed_policy()); });
     for (const auto& [number, policy] : policies_) {
         delete policy;
     }
@@ -124,17 +129,21 @@ void Tables::unreference(Policy* policy) {
     }
 }
 
-void Tables::point_to(Binding& binding, Policy* policy) {
-    auto* old = const_cast<Policy*>(binding.policy.load(std::memory_order_relaxed));
+/// The closed policy is nobody's to count or to free.
+void Tables::point_to(Binding& binding, const Policy* policy) {
+    const auto counted = [](const Policy* one) {
+        return one == nullptr || one == &closed_policy() ? nullptr : const_cast<Policy*>(one);
+    };
+    const Policy* old = binding.policy.load(std::memory_order_relaxed);
     if (old == policy) {
         return;
     }
-    if (policy != nullptr) {
-        ++policy->references;
+    if (Policy* next = counted(policy); next != nullptr) {
+        ++next->references;
     }
     binding.policy.store(policy, std::memory_order_release);
-    if (old != nullptr) {
-        unreference(old);
+    if (Policy* last = counted(old); last != nullptr) {
+        unreference(last);
     }
 }
 

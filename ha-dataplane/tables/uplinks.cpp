@@ -144,7 +144,7 @@ void Tables::clear(Binding& binding, wire::Ipv4Address home_address) {
         forget_tuple(binding, slot, home_address.host());
         binding.uplinks[slot].store(0, std::memory_order_release);
     }
-    point_to(binding, nullptr);
+    point_to(binding, &closed_policy());
     --binding_count_;
 }
 

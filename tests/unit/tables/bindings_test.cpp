@@ -57,6 +57,16 @@ TEST_F(BindingsTest, FoundByIndex) {
     EXPECT_EQ(tables.bindings(), 0U);
 }
 
+/// Half of an installation, or of a removal, must not look like a node without a policy.
+TEST_F(BindingsTest, WhatIsNotBoundHasAPolicyThatNamesNothing) {
+    ASSERT_TRUE(tables.put_binding(binding({uplink(0xac100102, 434, 1, 11)})).ok());
+    EXPECT_EQ(slot()->policy.load(), nullptr);
+    EXPECT_EQ(slot(kHome + 1)->policy.load(), &closed_policy());
+    tables.remove_binding(Ipv4Address{kHome});
+    EXPECT_EQ(slot()->policy.load(), &closed_policy());
+    EXPECT_TRUE(closed_policy().table.lookup({.correspondent = Ipv4Address{1U << 28}}).uplinks.empty());
+}
+
 TEST_F(BindingsTest, AnUplinkKeepsItsSlot) {
     ASSERT_TRUE(tables.put_binding(binding({uplink(1U << 28, 1, 1, 11), uplink(2U << 28, 2, 2, 12)})).ok());
     const std::uint32_t before = slot()->order.load();

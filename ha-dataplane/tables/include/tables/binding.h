@@ -62,6 +62,11 @@ struct Policy {
     std::uint32_t mark = 0;        ///< writer only: the last synchronisation that named it
 };
 
+/// Names no uplink for anybody: what a binding points to that is not bound. A reader that meets an installation or a
+/// removal may see the policy of one side of it and the uplinks of the other; then it drops the packet and never takes
+/// an uplink that the node's policy would not have named.
+const Policy& closed_policy();
+
 /// A node as the workers see it. All fields are written by the tables' one writer.
 ///
 /// An uplink keeps its slot as long as it keeps its binding id; `order` lists the slots in use in the node's order. A
@@ -69,9 +74,9 @@ struct Policy {
 /// it was or as it is, and never an empty list while there is an uplink.
 struct alignas(64) Binding {
     // The line a worker touches first: enough for a node with up to four uplinks.
-    std::atomic<const Policy*> policy{nullptr};  ///< null: the first uplink that is up, in order
-    std::atomic<std::uint32_t> order{0};         ///< count in bits 0–3, then 3 bits per position, kSecondLine
-    std::atomic<std::uint16_t> clamp_mtu{0};     ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
+    std::atomic<const Policy*> policy{&closed_policy()};  ///< null: the first uplink that is up, in order
+    std::atomic<std::uint32_t> order{0};      ///< count in bits 0–3, then 3 bits per position, kSecondLine
+    std::atomic<std::uint16_t> clamp_mtu{0};  ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
     std::uint16_t unused = 0;
     std::array<std::atomic<std::uint16_t>, ipc::kMaxUplinks> mtu{};      ///< tunnel MTU in force, by slot
     std::array<std::atomic<std::uint64_t>, ipc::kMaxUplinks> uplinks{};  ///< UplinkWord bits, by slot; last 4: 2nd line

@@ -97,7 +97,7 @@ class Tables {
     void forget_tuple(const Binding& binding, unsigned slot, std::uint32_t home_address);
     void refresh_mtu(Binding& binding, std::uint32_t order);
     std::uint16_t mtu_in_force(std::uint16_t told, UplinkWord uplink) const;
-    void point_to(Binding& binding, Policy* policy);
+    void point_to(Binding& binding, const Policy* policy);
     void unreference(Policy* policy);
     void for_each_bound(const std::function<void(Binding&, wire::Ipv4Address)>& visit);
     static std::uint64_t tuple(std::uint32_t care_of, std::uint16_t port) noexcept {
