@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha bench-veth demo deps format fuzz help install lint test test-nic
+.PHONY: all bench bench-check bench-ha bench-veth demo deps format fuzz help install lint soak test test-nic
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -21,6 +21,7 @@ BENCH_PACKAGES := $(DPDK_PROGRAMS) wireguard-go wireguard-tools fastd openvpn op
 
 SANITIZE :=
 FUZZ_SECONDS := 20
+SOAK_SECONDS := 600
 ifeq ($(SANITIZE),)
   BUILD := build
   SETUP := --buildtype=release -Ddebug=true -Db_lto=true
@@ -83,6 +84,11 @@ format: deps  ## clang-format everything in place
 
 fuzz: deps  ## every libFuzzer target for FUZZ_SECONDS each
 	tools/owned build-fuzz tests/fuzz/run build-fuzz $(FUZZ_SECONDS)
+
+soak: deps  ## SOAK_SECONDS of changes under traffic: nothing lost, torn or leaked (root)
+	tools/build $(BUILD) $(SETUP)
+	TSAN_OPTIONS=suppressions=tests/packets/tsan.supp \
+	  tools/owned $(BUILD) setarch -R $(BUILD)/tests/soak/soak --seconds $(SOAK_SECONDS)
 
 install: all  ## into /usr/local, or below DESTDIR
 	meson install -C $(BUILD) --no-rebuild
