@@ -15,9 +15,17 @@ constexpr double kTheftS = 30e-6;
 /// Where a round's first arrivals fall, so that the worker is polling by then.
 constexpr double kLeadS = 5e-6;
 
-/// The private area of a buffer: when its packet arrived.
-std::uint64_t& arrival(rte_mbuf* buffer) {
-    return *static_cast<std::uint64_t*>(rte_mbuf_to_priv(buffer));
+/// When a buffer's packet arrived, kept in the descriptor's hash: in its first line, which every contestant has at
+/// hand, so that stamps cost as little as they can.
+void set_arrival(rte_mbuf& buffer, std::uint64_t when) {
+    static_assert(sizeof buffer.hash == sizeof when);
+    std::memcpy(&buffer.hash, &when, sizeof when);
+}
+
+std::uint64_t arrival(const rte_mbuf& buffer) {
+    std::uint64_t when = 0;
+    std::memcpy(&when, &buffer.hash, sizeof when);
+    return when;
 }
 
 /// Sends the frame's lines from this core's caches to the one shared by all, where a NIC's DDIO writes them. A hint,
@@ -132,7 +140,7 @@ unsigned Generator::due(Side& side, std::uint64_t now) {
 void Generator::stamp(const Side& side, rte_mbuf* const* packets, unsigned count) const {
     for (unsigned i = 0; i < count; ++i) {
         const auto number = static_cast<double>(side.rx.next() + i + side.arrived);
-        arrival(packets[i]) = began_ + static_cast<std::uint64_t>(number * cycles_per_arrival_);
+        set_arrival(*packets[i], began_ + static_cast<std::uint64_t>(number * cycles_per_arrival_));
     }
 }
 
@@ -142,7 +150,7 @@ std::uint16_t Generator::transmit(void* queue, rte_mbuf** packets, std::uint16_t
     if (generator.cycles_per_arrival_ > 0) {
         const std::uint64_t now = rte_rdtsc();
         for (unsigned i = 0; i < count; ++i) {
-            generator.round_latency_.add(now - arrival(packets[i]));
+            generator.round_latency_.add(now - arrival(*packets[i]));
         }
     }
     side.tx.transmit(packets, count);

@@ -35,9 +35,8 @@ struct Options {
 };
 
 rte_mempool* make_pool(unsigned buffers) {
-    constexpr unsigned kCache = 256, kPrivate = 64;
-    rte_mempool* pool =
-        rte_pktmbuf_pool_create("frames", 2 * buffers + 8192, kCache, kPrivate, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    constexpr unsigned kCache = 256;
+    rte_mempool* pool = rte_pktmbuf_pool_create("frames", 2 * buffers + 8192, kCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
     if (pool == nullptr) {
         throw std::runtime_error{fmt::format("no memory for {} buffers: {}", buffers, rte_strerror(rte_errno))};
     }
