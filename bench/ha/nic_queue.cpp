@@ -49,7 +49,7 @@ void RxQueue::complete(unsigned index, std::uint16_t length, bool checksums_good
     ring_[index].done = 1;
 }
 
-void RxQueue::receive(rte_mbuf** packets, unsigned count) noexcept {
+void RxQueue::receive(rte_mbuf** packets, unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
         const unsigned at = next_ + i;
         const Descriptor descriptor = ring_[at];

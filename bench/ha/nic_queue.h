@@ -36,7 +36,7 @@ class RxQueue {
     /// Of the ring's descriptors, how many were received since rewind().
     unsigned next() const noexcept { return next_; }
     rte_mbuf* const* waiting() const noexcept { return buffers_.data() + next_; }
-    void receive(rte_mbuf** packets, unsigned count) noexcept;
+    void receive(rte_mbuf** packets, unsigned count);
     /// Refills what is left and begins at the ring's first descriptor again.
     void rewind();
 
