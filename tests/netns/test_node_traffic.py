@@ -101,10 +101,12 @@ def test_a_cut_moves_both_directions(system, end):
     else:
         net.mn_ns.link_down("wlan0")
     wait_until(lambda: net.mn.admin.uplinks()["wlan"]["state"] == "down", "the loss is seen")
+    wait_until(lambda: len(net.ha.admin.get("/v1/bindings")["bindings"][0]["uplinks"]) == 1, "the home agent to know")
+    # What was in the air is lost; how much that is depends on the machine. Everything that is sent from here on arrives.
+    moved = Flow(net, 1, VIDEO_SERVER)
+    assert moved.result()["missing"] == []
     result = flow.result()
-    # What was in the air is lost; everything that is sent later arrives, until the end.
-    assert result["received"] >= result["sent"] - 20
-    assert result["missing"] == [] or result["missing"][-1] < result["sent"] - 100
+    assert not result["missing"] or result["missing"][-1] - result["missing"][0] < result["sent"] - result["received"] + 5
     assert net.mn.admin.uplinks()["cellular"]["usable"]
     assert "wlan is lost: no link" in net.mn.process.text()
 
