@@ -1,7 +1,6 @@
 /// homeward-mn: the agent on the mobile node.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <systemd/sd-daemon.h>
 
 #include <CLI/CLI.hpp>
 #include <asio.hpp>
@@ -10,6 +9,7 @@
 #include <string>
 
 #include "agent.h"
+#include "service_manager.h"
 #include "views.h"
 
 namespace homeward::mn {
@@ -47,7 +47,7 @@ class Signals {
                 return io_.stop();
             } else {
                 ending_ = true;
-                ::sd_notify(0, "STOPPING=1");
+                tell_service_manager("STOPPING=1");
                 agent_.shut_down([this] { io_.stop(); });
             }
             wait();
@@ -86,7 +86,7 @@ int run(const std::string& file, bool check) {
         return fail(status.error().text);
     }
     Signals signals{io, agent};
-    ::sd_notify(0, "READY=1");
+    tell_service_manager("READY=1");
     io.run();
     server.stop();
     return 0;

@@ -9,6 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
+#include <vector>
+
+#include "netlink/attribute.h"
 
 namespace homeward::routing {
 namespace {
@@ -27,22 +31,21 @@ struct Ipv6Prefix {
 constexpr Ipv6Prefix kLinkLocal{{0xfe, 0x80}, 10};
 constexpr Ipv6Prefix kMulticast{{0xff}, 8};
 
-const nlattr* find(const nlmsghdr& message, std::size_t extra, std::uint16_t type) {
-    struct Search {
-        std::uint16_t type;
-        const nlattr* found;
-    } search{type, nullptr};
-    mnl_attr_parse(
-        &message, static_cast<unsigned>(extra),
-        [](const nlattr* attribute, void* data) {
-            auto& wanted = *static_cast<Search*>(data);
-            if (mnl_attr_get_type(attribute) == wanted.type) {
-                wanted.found = attribute;
-            }
-            return MNL_CB_OK;
-        },
-        &search);
-    return search.found;
+/// Copies of records, to be sent back once the dump that showed them has ended.
+using Records = std::vector<std::vector<char>>;
+
+void keep(Records& records, const nlmsghdr& message) {
+    const auto* first = reinterpret_cast<const char*>(&message);
+    records.emplace_back(first, first + message.nlmsg_len);
+}
+
+/// Puts those attributes of `old` into `removal`: the kernel deletes by what a record says of itself.
+void repeat(netlink::Message& removal, wire::ByteView old, std::initializer_list<std::uint16_t> types) {
+    for (const std::uint16_t type : types) {
+        if (const nlattr* attribute = netlink::find(old, type); attribute != nullptr) {
+            removal.put_bytes(type, netlink::payload(*attribute).data(), netlink::payload(*attribute).size());
+        }
+    }
 }
 
 Error failure(const std::string& what, int error) {
@@ -80,54 +83,45 @@ int Routing::change_rule(bool add, const Rule& rule) {
 }
 
 int Routing::remove_rules(int family) {
-    std::vector<std::vector<char>> ours;
+    Records ours;
     netlink::Message request(RTM_GETRULE, 0);
     request.extra<fib_rule_hdr>().family = static_cast<std::uint8_t>(family);
     socket_.dump(request, [&](const nlmsghdr& message) {
-        const nlattr* protocol = find(message, sizeof(fib_rule_hdr), FRA_PROTOCOL);
-        if (message.nlmsg_type == RTM_NEWRULE && protocol != nullptr && mnl_attr_get_u8(protocol) == kProtocol) {
-            const auto* first = reinterpret_cast<const char*>(&message);
-            ours.emplace_back(first, first + message.nlmsg_len);
+        const nlattr* protocol = netlink::find(netlink::attributes(message, sizeof(fib_rule_hdr)), FRA_PROTOCOL);
+        if (message.nlmsg_type == RTM_NEWRULE && netlink::number<std::uint8_t>(protocol) == kProtocol) {
+            keep(ours, message);
         }
     });
-    // The kernel deletes by what a rule says of itself, so each record is sent back as it came.
-    for (std::vector<char>& record : ours) {
-        const auto* old = reinterpret_cast<const nlmsghdr*>(record.data());
+    for (const std::vector<char>& record : ours) {
+        const auto& old = *reinterpret_cast<const nlmsghdr*>(record.data());
         netlink::Message removal(RTM_DELRULE, 0);
-        removal.extra<fib_rule_hdr>() = *static_cast<const fib_rule_hdr*>(mnl_nlmsg_get_payload(old));
-        for (const std::uint16_t type : {FRA_SRC, FRA_DST, FRA_TABLE, FRA_PRIORITY, FRA_PROTOCOL}) {
-            if (const nlattr* attribute = find(*old, sizeof(fib_rule_hdr), type); attribute != nullptr) {
-                removal.put_bytes(type, mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
-            }
-        }
+        removal.extra<fib_rule_hdr>() = *netlink::header_of<fib_rule_hdr>(old);
+        repeat(removal, netlink::attributes(old, sizeof(fib_rule_hdr)),
+               {FRA_SRC, FRA_DST, FRA_TABLE, FRA_PRIORITY, FRA_PROTOCOL});
         socket_.request(removal);
     }
     return static_cast<int>(ours.size());
 }
 
 void Routing::flush(int family, std::uint32_t table) {
-    std::vector<std::vector<char>> ours;
+    Records ours;
     netlink::Message request(RTM_GETROUTE, 0);
     request.extra<rtmsg>().rtm_family = static_cast<std::uint8_t>(family);
     socket_.dump(request, [&](const nlmsghdr& message) {
-        const auto& route = *static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
-        const nlattr* held = find(message, sizeof(rtmsg), RTA_TABLE);
-        if (route.rtm_protocol == kProtocol && held != nullptr && mnl_attr_get_u32(held) == table) {
-            const auto* first = reinterpret_cast<const char*>(&message);
-            ours.emplace_back(first, first + message.nlmsg_len);
+        const auto* route = netlink::header_of<rtmsg>(message);
+        const nlattr* held = netlink::find(netlink::attributes(message, sizeof(rtmsg)), RTA_TABLE);
+        if (route != nullptr && route->rtm_protocol == kProtocol && netlink::number<std::uint32_t>(held) == table) {
+            keep(ours, message);
         }
     });
-    for (std::vector<char>& record : ours) {
-        const auto* old = reinterpret_cast<const nlmsghdr*>(record.data());
+    for (const std::vector<char>& record : ours) {
+        const auto& old = *reinterpret_cast<const nlmsghdr*>(record.data());
         netlink::Message removal(RTM_DELROUTE, 0);
         auto& header = removal.extra<rtmsg>();
-        header = *static_cast<const rtmsg*>(mnl_nlmsg_get_payload(old));
+        header = *netlink::header_of<rtmsg>(old);
         header.rtm_flags = 0;
-        for (const std::uint16_t type : {RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE, RTA_PRIORITY}) {
-            if (const nlattr* attribute = find(*old, sizeof(rtmsg), type); attribute != nullptr) {
-                removal.put_bytes(type, mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
-            }
-        }
+        repeat(removal, netlink::attributes(old, sizeof(rtmsg)),
+               {RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE, RTA_PRIORITY});
         socket_.request(removal);
     }
 }

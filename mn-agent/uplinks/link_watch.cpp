@@ -1,14 +1,15 @@
 #include "uplinks/link_watch.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "netlink/attribute.h"
 #include "netlink/message.h"
 #include "netlink/socket.h"
 
@@ -17,23 +18,18 @@ namespace {
 
 using Attributes = std::array<const nlattr*, 64>;
 
-int collect(const nlattr* attribute, void* data) {
-    Attributes& attributes = *static_cast<Attributes*>(data);
-    const std::uint16_t type = mnl_attr_get_type(attribute);
-    if (type < attributes.size()) {
-        attributes[type] = attribute;
-    }
-    return MNL_CB_OK;
-}
-
-Attributes attributes_of(const nlmsghdr& message, std::size_t extra) {
+Attributes attributes_of(const nlmsghdr& message, std::size_t header) {
     Attributes attributes{};
-    mnl_attr_parse(&message, static_cast<unsigned>(extra), collect, &attributes);
+    netlink::for_each(netlink::attributes(message, header), [&](const nlattr& attribute) {
+        if (netlink::type_of(attribute) < attributes.size()) {
+            attributes[netlink::type_of(attribute)] = &attribute;
+        }
+    });
     return attributes;
 }
 
 std::uint32_t number(const nlattr* attribute) {
-    return attribute != nullptr && mnl_attr_get_payload_len(attribute) >= 4 ? mnl_attr_get_u32(attribute) : 0;
+    return netlink::number<std::uint32_t>(attribute);
 }
 
 wire::Ipv4Address address(const nlattr* attribute) {
@@ -41,43 +37,49 @@ wire::Ipv4Address address(const nlattr* attribute) {
 }
 
 void apply_link(LinkModel& model, const nlmsghdr& message, bool removed) {
-    const auto& info = *static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
-    const Attributes attributes = attributes_of(message, sizeof info);
+    const auto* info = netlink::header_of<ifinfomsg>(message);
+    if (info == nullptr) {
+        return;
+    }
+    const Attributes attributes = attributes_of(message, sizeof *info);
     LinkChange change;
-    change.index = info.ifi_index;
+    change.index = info->ifi_index;
     change.removed = removed;
-    change.name = attributes[IFLA_IFNAME] != nullptr ? mnl_attr_get_str(attributes[IFLA_IFNAME]) : "";
+    change.name = netlink::text(attributes[IFLA_IFNAME]);
     // IFF_RUNNING is up, with carrier, and operationally ready; a device that reports no state counts as ready.
-    change.running = (info.ifi_flags & IFF_UP) != 0 && (info.ifi_flags & IFF_RUNNING) != 0;
-    change.point_to_point = (info.ifi_flags & (IFF_POINTOPOINT | IFF_NOARP)) != 0;
+    change.running = (info->ifi_flags & IFF_UP) != 0 && (info->ifi_flags & IFF_RUNNING) != 0;
+    change.point_to_point = (info->ifi_flags & (IFF_POINTOPOINT | IFF_NOARP)) != 0;
     change.mtu = number(attributes[IFLA_MTU]);
     model.apply(change);
 }
 
 void apply_address(LinkModel& model, const nlmsghdr& message, bool removed) {
-    const auto& info = *static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
-    const Attributes attributes = attributes_of(message, sizeof info);
-    const nlattr* local = attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
-    if (info.ifa_family != AF_INET || local == nullptr || info.ifa_scope >= RT_SCOPE_HOST) {
+    const auto* info = netlink::header_of<ifaddrmsg>(message);
+    if (info == nullptr || info->ifa_family != AF_INET || info->ifa_scope >= RT_SCOPE_HOST) {
         return;
     }
-    model.apply(AddressChange{static_cast<int>(info.ifa_index), {address(local), info.ifa_prefixlen}, removed});
+    const Attributes attributes = attributes_of(message, sizeof *info);
+    const nlattr* local = attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
+    if (local == nullptr) {
+        return;
+    }
+    model.apply(AddressChange{static_cast<int>(info->ifa_index), {address(local), info->ifa_prefixlen}, removed});
 }
 
 void apply_route(LinkModel& model, const nlmsghdr& message, bool removed, std::uint8_t own_protocol) {
-    const auto& info = *static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
-    if (info.rtm_family != AF_INET || info.rtm_dst_len != 0 || info.rtm_type != RTN_UNICAST ||
-        info.rtm_protocol == own_protocol || (info.rtm_flags & RTM_F_CLONED) != 0) {
+    const auto* info = netlink::header_of<rtmsg>(message);
+    if (info == nullptr || info->rtm_family != AF_INET || info->rtm_dst_len != 0 || info->rtm_type != RTN_UNICAST ||
+        info->rtm_protocol == own_protocol || (info->rtm_flags & RTM_F_CLONED) != 0) {
         return;
     }
-    const Attributes attributes = attributes_of(message, sizeof info);
+    const Attributes attributes = attributes_of(message, sizeof *info);
     if (attributes[RTA_OIF] == nullptr) {
         return;
     }
     GatewayChange change;
     change.index = static_cast<int>(number(attributes[RTA_OIF]));
     change.metric = number(attributes[RTA_PRIORITY]);
-    change.table = attributes[RTA_TABLE] != nullptr ? number(attributes[RTA_TABLE]) : info.rtm_table;
+    change.table = attributes[RTA_TABLE] != nullptr ? number(attributes[RTA_TABLE]) : info->rtm_table;
     change.removed = removed;
     if (attributes[RTA_GATEWAY] != nullptr) {
         change.gateway = address(attributes[RTA_GATEWAY]);
@@ -90,63 +92,42 @@ bool takes_routes_along(const nlmsghdr& message) {
     if (message.nlmsg_type == RTM_DELADDR) {
         return true;
     }
-    return message.nlmsg_type == RTM_NEWLINK &&
-           (static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message))->ifi_flags & IFF_UP) == 0;
+    const auto* link = netlink::header_of<ifinfomsg>(message);
+    return message.nlmsg_type == RTM_NEWLINK && link != nullptr && (link->ifi_flags & IFF_UP) == 0;
 }
 
 }  // namespace
 
-void LinkWatch::Close::operator()(mnl_socket* socket) const noexcept {
-    mnl_socket_close(socket);
-}
-
 Result<LinkWatch> LinkWatch::open(std::uint8_t own_protocol) {
-    mnl_socket* raw = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (raw == nullptr) {
-        return Error{std::string("rtnetlink socket: ") + std::strerror(errno)};
+    Result<UniqueFd> fd =
+        netlink::open_netlink(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE, SOCK_NONBLOCK);
+    if (!fd) {
+        return fd.error();
     }
-    LinkWatch watch{raw, own_protocol};
-    if (mnl_socket_bind(raw, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE, MNL_SOCKET_AUTOPID) != 0) {
-        return Error{std::string("rtnetlink notifications: ") + std::strerror(errno)};
-    }
+    LinkWatch watch{std::move(*fd), own_protocol};
     if (Status status = watch.resynchronise(); !status) {
         return status.error();
     }
     return watch;
 }
 
-int LinkWatch::fd() const noexcept {
-    return mnl_socket_get_fd(socket_.get());
-}
-
 bool LinkWatch::read() {
-    alignas(nlmsghdr) std::array<char, 32768> buffer;
     bool received = false;
     while (true) {
-        const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
+        bool routes_stale = false;
+        const ssize_t size = netlink::receive(fd_.get(), [&](const nlmsghdr& message) {
+            apply(message);
+            routes_stale = routes_stale || takes_routes_along(message);
+        });
         if (size < 0 && errno == EINTR) {
             continue;
         }
-        if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-            // ENOBUFS: the kernel dropped notifications.
-            received = true;
-            if (!resynchronise()) {
-                return received;
-            }
-            continue;
-        }
-        if (size <= 0) {
+        if (size == 0 || (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))) {
             return received;
         }
         received = true;
-        bool routes_stale = false;
-        auto left = static_cast<int>(size);
-        for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(message, left);
-             message = mnl_nlmsg_next(message, &left)) {
-            apply(*message);
-            routes_stale = routes_stale || takes_routes_along(*message);
-        }
-        if (routes_stale && !resynchronise()) {
+        // A negative size here is ENOBUFS: the kernel dropped notifications.
+        if ((size < 0 || routes_stale) && !resynchronise()) {
             return received;
         }
     }

@@ -1,50 +1,73 @@
 #pragma once
 
-#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
 
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <stdexcept>
 #include <string>
 
+#include "netlink/attribute.h"
 #include "wire/ipv4.h"
 
 namespace homeward::netlink {
 
-/// One rtnetlink request under construction, at most a few hundred bytes. `Extra` is rtmsg, ifinfomsg, ifaddrmsg or
-/// fib_rule_hdr.
+/// One request under construction, at most a kilobyte. `Extra` is the family's header: rtmsg, ifinfomsg, ifaddrmsg,
+/// fib_rule_hdr, genlmsghdr. std::length_error when it grows too long, which no request of this agent does.
 class Message {
   public:
-    Message(std::uint16_t type, std::uint16_t flags) : header_(mnl_nlmsg_put_header(buffer_.data())) {
-        header_->nlmsg_type = type;
-        header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    Message(std::uint16_t type, std::uint16_t flags) {
+        header()->nlmsg_len = NLMSG_HDRLEN;
+        header()->nlmsg_type = type;
+        header()->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     }
     ~Message() = default;
     Message(const Message&) = delete;
     Message& operator=(const Message&) = delete;
 
+    /// Once, before any attribute.
     template <class Extra>
     Extra& extra() {
-        return *static_cast<Extra*>(mnl_nlmsg_put_extra_header(header_, sizeof(Extra)));
+        return *reinterpret_cast<Extra*>(append(sizeof(Extra)));
     }
-    void put(std::uint16_t attribute, std::uint32_t value) { mnl_attr_put_u32(header_, attribute, value); }
-    void put_u8(std::uint16_t attribute, std::uint8_t value) { mnl_attr_put_u8(header_, attribute, value); }
-    void put(std::uint16_t attribute, wire::Ipv4Address value) {
-        mnl_attr_put_u32(header_, attribute, value.wire().raw());
-    }
+    void put(std::uint16_t attribute, std::uint32_t value) { put_bytes(attribute, &value, sizeof value); }
+    void put_u8(std::uint16_t attribute, std::uint8_t value) { put_bytes(attribute, &value, sizeof value); }
+    void put(std::uint16_t attribute, wire::Ipv4Address value) { put(attribute, value.wire().raw()); }
     void put(std::uint16_t attribute, const std::string& value) {
-        mnl_attr_put_strz(header_, attribute, value.c_str());
+        put_bytes(attribute, value.c_str(), value.size() + 1);
     }
     void put_bytes(std::uint16_t attribute, const void* data, std::size_t size) {
-        mnl_attr_put(header_, attribute, size, data);
+        nlattr* put = start(attribute, size);
+        std::memcpy(reinterpret_cast<char*>(put) + kAttributeHeader, data, size);
     }
-    nlattr* nest(std::uint16_t attribute) { return mnl_attr_nest_start(header_, attribute); }
-    void end(nlattr* nested) { mnl_attr_nest_end(header_, nested); }
+    /// What is put until `end` lies inside.
+    nlattr* nest(std::uint16_t attribute) { return start(attribute | NLA_F_NESTED, 0); }
+    void end(nlattr* nested) {
+        const char* last = buffer_.data() + header()->nlmsg_len;
+        nested->nla_len = static_cast<std::uint16_t>(last - reinterpret_cast<char*>(nested));
+    }
 
-    nlmsghdr* header() noexcept { return header_; }
+    nlmsghdr* header() noexcept { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }
 
   private:
+    nlattr* start(int type, std::size_t size) {
+        auto* attribute = reinterpret_cast<nlattr*>(append(kAttributeHeader + size));
+        attribute->nla_type = static_cast<std::uint16_t>(type);
+        attribute->nla_len = static_cast<std::uint16_t>(kAttributeHeader + size);
+        return attribute;
+    }
+    /// Room for `size` bytes, padded with zeros.
+    char* append(std::size_t size) {
+        const std::size_t old = header()->nlmsg_len;
+        if (size > buffer_.size() || padded(size) > buffer_.size() - old) {
+            throw std::length_error("a netlink request of more than a kilobyte");
+        }
+        header()->nlmsg_len = static_cast<std::uint32_t>(old + padded(size));
+        return buffer_.data() + old;
+    }
+
     alignas(nlmsghdr) std::array<char, 1024> buffer_{};
-    nlmsghdr* header_;
 };
 
 }  // namespace homeward::netlink

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
+#include <cstdint>
+#include <utility>
 
+#include "descriptor/unique_fd.h"
 #include "result/result.h"
 #include "uplinks/link_model.h"
 
-struct mnl_socket;
 struct nlmsghdr;
 
 namespace homeward::uplinks {
@@ -20,20 +19,17 @@ class LinkWatch {
   public:
     static Result<LinkWatch> open(std::uint8_t own_protocol);
 
-    int fd() const noexcept;
+    int fd() const noexcept { return fd_.get(); }
     /// Takes all pending notifications. True when something was received that may have changed the model.
     bool read();
     const LinkModel& model() const noexcept { return model_; }
 
   private:
-    struct Close {
-        void operator()(mnl_socket* socket) const noexcept;
-    };
-    LinkWatch(mnl_socket* socket, std::uint8_t own_protocol) : socket_(socket), own_protocol_(own_protocol) {}
+    LinkWatch(UniqueFd fd, std::uint8_t own_protocol) : fd_(std::move(fd)), own_protocol_(own_protocol) {}
     Status resynchronise();
     void apply(const nlmsghdr& message);
 
-    std::unique_ptr<mnl_socket, Close> socket_;
+    UniqueFd fd_;
     std::uint8_t own_protocol_;
     LinkModel model_;
 };
