@@ -1,0 +1,149 @@
+#include "selection/flow_engines.h"
+
+#include <algorithm>
+
+#include "selection/candidates.h"
+
+namespace homeward::selection {
+
+double SceneProblem::bandwidth(const Link& link) const {
+    const Known measured = capacity_mbps(link, settings_.rates, settings_.signal_penalty);
+    const double usual = settings_.usual_mbps[static_cast<std::size_t>(link.technology)];
+    return std::max(measured.value_or(usual), 1e-3);
+}
+
+void SceneProblem::take(const Scene& scene) {
+    problem_.interfaces.clear();
+    problem_.flows.clear();
+    links_.clear();
+    for (const Link& link : scene.links) {
+        if (!link.up) {
+            continue;
+        }
+        auto* place = std::find_if(links_.begin(), links_.end(),
+                                   [&](LinkKey key) { return key.interface == link.key.interface; });
+        const auto number = static_cast<std::size_t>(place - links_.begin());
+        const InterfaceOffer offer{bandwidth(link), usual_profile(link.technology), true, settings_.may_switch_off};
+        if (place == links_.end()) {
+            if (links_.push_back(link.key)) {
+                problem_.interfaces.push_back(offer);
+            }
+        } else if (*place != scene.serving &&
+                   (link.key == scene.serving || offer.mbps > problem_.interfaces[number].mbps)) {
+            *place = link.key;
+            problem_.interfaces[number] = offer;
+        }
+    }
+    for (const Flow& flow : scene.flows) {
+        const auto* place =
+            std::find_if(links_.begin(), links_.end(), [&](LinkKey key) { return key.interface == flow.interface; });
+        const bool carried = flow.interface != kNoInterface && place != links_.end();
+        problem_.flows.push_back({flow.demand_mbps, flow.on_s, flow.off_s,
+                                  carried ? static_cast<std::uint8_t>(place - links_.begin()) : kParked});
+    }
+}
+
+Decision SceneProblem::decision(const Scene& scene, const Assignment& assignment) const {
+    std::array<double, kMaxInterfaces> carried{};
+    Decision decision = hold(scene);
+    for (std::size_t i = 0; i < scene.flows.size(); ++i) {
+        const InterfaceId to = assignment[i] == kParked ? kNoInterface : links_[assignment[i]].interface;
+        if (assignment[i] != kParked) {
+            carried[assignment[i]] += scene.flows[i].demand_mbps;
+        }
+        if (to != scene.flows[i].interface) {
+            decision.moves.push_back({scene.flows[i].id, to});
+        }
+    }
+    if (scene.alive() == nullptr && !links_.empty()) {
+        std::size_t best = 0;
+        for (std::size_t j = 1; j < links_.size(); ++j) {
+            const bool more = carried[j] > carried[best];
+            const bool wider =
+                carried[j] == carried[best] && problem_.interfaces[j].mbps > problem_.interfaces[best].mbps;
+            best = more || wider ? j : best;
+        }
+        const auto moves = decision.moves;
+        decision = go(scene, links_[best], Reason::dead);
+        decision.moves = moves;
+    } else if (!decision.moves.empty()) {
+        decision.reason = Reason::front;
+    }
+    return decision;
+}
+
+Decision MadmEngine::decide(const Scene& scene, Trigger /*trigger*/, const Deadline& /*deadline*/) {
+    problem_.take(scene);
+    if (problem_.problem().interfaces.empty()) {
+        return hold(scene, Reason::no_candidate);
+    }
+    Decision decision =
+        problem_.decision(scene, assign_by_madm(problem_.problem(), settings_.method, settings_.weights));
+    decision.reason = decision.reason == Reason::front ? Reason::better : decision.reason;
+    return decision;
+}
+
+ParetoEngine::ParetoEngine(const Settings& settings, std::uint64_t seed)
+    : settings_(settings),
+      random_(seed),
+      problem_(settings.offers),
+      exact_(settings.exact),
+      genetic_(settings.genetic) {
+    warm_.reserve(settings.genetic.population);
+    front_.reserve(1024);
+}
+
+/// Where flows are now, SAW, everything on one interface, and each flow alone moved from where it is: close to what a
+/// good front holds.
+void ParetoEngine::warm_starts() {
+    const AssignmentProblem& problem = problem_.problem();
+    const Assignment saw = assign_by_madm(problem, MadmMethod::saw, {});
+    Assignment now = saw;
+    for (std::size_t i = 0; i < problem.flows.size(); ++i) {
+        now[i] = problem.flows[i].previous == kParked ? saw[i] : problem.flows[i].previous;
+    }
+    warm_.assign({now, saw});
+    for (std::uint8_t j = 0; j < problem.interfaces.size(); ++j) {
+        Assignment all = now;
+        all.fill(j);
+        warm_.push_back(all);
+    }
+    for (std::size_t i = 0; i < problem.flows.size(); ++i) {
+        for (std::uint8_t j = 0; j < problem.interfaces.size(); ++j) {
+            if (j != now[i] && warm_.size() < settings_.genetic.population) {
+                warm_.push_back(now);
+                warm_.back()[i] = j;
+            }
+        }
+    }
+}
+
+void ParetoEngine::solve_genetic(const Deadline& deadline) {
+    warm_starts();
+    genetic_.solve(problem_.problem(), warm_, random_, deadline);
+    for (std::size_t i = 0; i < genetic_.size(); ++i) {
+        front_.push_back(genetic_.cost(i).objectives());
+    }
+}
+
+Decision ParetoEngine::decide(const Scene& scene, Trigger /*trigger*/, const Deadline& deadline) {
+    problem_.take(scene);
+    if (problem_.problem().interfaces.empty()) {
+        return hold(scene, Reason::no_candidate);
+    }
+    front_.clear();
+    const bool exact = exact_.solve(problem_.problem(), settings_.count_moves, deadline);
+    if (exact) {
+        for (std::size_t i = 0; i < exact_.size(); ++i) {
+            front_.push_back(exact_.cost(i).objectives());
+        }
+    } else {
+        solve_genetic(deadline);
+    }
+    const std::size_t point = choose(front_, settings_.choice, scene.demand_mbps(), scene.device.battery);
+    Decision decision = problem_.decision(scene, exact ? exact_.assignment(point) : genetic_.assignment(point));
+    decision.front = front_;
+    return decision;
+}
+
+}  // namespace homeward::selection

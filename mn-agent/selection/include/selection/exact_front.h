@@ -1,0 +1,82 @@
+#pragma once
+
+#include <vector>
+
+#include "selection/assignment.h"
+#include "selection/deadline.h"
+
+namespace homeward::selection {
+
+/// The exact Pareto front of an assignment problem, by dynamic programming over sets of flows.
+///
+/// Power, shortfall and moves are sums over interfaces, so an assignment of the flows S to the first j interfaces that
+/// is dominated stays dominated whatever the others carry:
+///     F_j(S) = nondominated{ F_{j−1}(S∖U) + cost_j(U) : U ⊆ S }
+/// Flows of one class are interchangeable: a set is a count for each class, which makes few classes polynomial.
+/// When one flow was added at the end since the last call, all sets without it are kept.
+class ExactFront {
+  public:
+    struct Settings {
+        /// More pairs (S, U) than this on all levels together are not tried. 8 flows on 4 interfaces are 13,000.
+        std::uint64_t max_pairs = 2'000'000;
+    };
+
+    explicit ExactFront(const Settings& settings);
+
+    /// False: too large, or out of time. Moves count as a third objective only where `with_moves`.
+    bool solve(const AssignmentProblem& problem, bool with_moves, const Deadline& deadline);
+
+    /// Points by ascending power; empty until solved. All parked when no interface is available.
+    std::size_t size() const { return front_.size(); }
+    Cost cost(std::size_t point) const;
+    Assignment assignment(std::size_t point) const;
+    const CostModel& model() const { return model_; }
+    /// Sets that were taken over from the call before, of all; for its test and its benchmark.
+    std::uint32_t reused_states() const { return reused_; }
+    std::uint32_t states() const { return states_; }
+
+  private:
+    struct Point {
+        Cost cost;
+        std::uint32_t taken = 0;  // the set that this level's interface carries
+        std::uint32_t from = 0;   // the point of the level below
+    };
+    struct Level {
+        std::vector<Point> points;
+        std::vector<std::uint32_t> begin;  // of each set's points; one more than sets
+    };
+    struct SetCost {
+        std::int64_t power = 0;
+        std::int64_t shortfall = 0;
+        std::uint32_t moves = 0;
+    };
+    using Counts = std::array<std::uint8_t, kMaxFlows>;
+
+    bool layout(const CostModel& before);
+    std::uint64_t pairs() const;
+    Counts counts_of(std::uint32_t state) const;
+    void price_sets(std::size_t level, std::uint32_t first);
+    void first_level(std::uint32_t first);
+    bool next_level(std::size_t level, std::uint32_t first, std::uint32_t only, const Deadline& deadline);
+    void combine(std::size_t level, std::uint32_t state);
+    void insert(const Point& point);
+    bool ideal_is_beaten(const Cost& ideal) const;
+    void park_all();
+
+    Settings settings_;
+    CostModel model_;
+    CostModel before_;
+    bool with_moves_ = false;
+    bool complete_ = false;
+    std::uint32_t states_ = 0;
+    std::uint32_t reused_ = 0;
+    std::array<std::uint32_t, kMaxFlows + 1> weight_{};  // mixed radix: of each class
+    std::array<Level, kMaxInterfaces> levels_;
+    std::array<std::vector<SetCost>, kMaxInterfaces> prices_;
+    std::vector<Load> loads_;
+    std::vector<Cost> ideals_;  // the best of each objective in the level below, for each set
+    std::vector<Point> scratch_;
+    std::vector<Point> front_;
+};
+
+}  // namespace homeward::selection

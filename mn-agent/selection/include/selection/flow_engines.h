@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "selection/assignment.h"
+#include "selection/engine.h"
+#include "selection/exact_front.h"
+#include "selection/front_choice.h"
+#include "selection/madm.h"
+#include "selection/nsga2.h"
+#include "selection/radio.h"
+
+namespace homeward::selection {
+
+/// What an assignment needs to know of the links beyond what is measured.
+struct OfferSettings {
+    /// Bandwidth of a link of which nothing is known, Mbps: wired, WLAN, UMTS, LTE, NR.
+    std::array<double, 5> usual_mbps{100, 5, 1, 10, 50};
+    /// Trust in a bandwidth derived from signal strength.
+    double signal_penalty = 0.5;
+    bool may_switch_off = false;
+    RateModel rates;
+};
+
+/// The scene as an assignment problem: one offer for each interface that is up, by its best link.
+class SceneProblem {
+  public:
+    explicit SceneProblem(const OfferSettings& settings) : settings_(settings) {}
+
+    void take(const Scene& scene);
+    const AssignmentProblem& problem() const { return problem_; }
+    /// Moves of flows whose interface differs, and a serving link; nothing else.
+    Decision decision(const Scene& scene, const Assignment& assignment) const;
+
+  private:
+    double bandwidth(const Link& link) const;
+
+    OfferSettings settings_;
+    AssignmentProblem problem_;
+    Bounded<LinkKey, kMaxInterfaces> links_;
+};
+
+/// SAW, MEW, TOPSIS, and SAW with weights by AHP.
+class MadmEngine final : public Engine {
+  public:
+    struct Settings {
+        MadmMethod method = MadmMethod::saw;
+        MadmWeights weights;
+        OfferSettings offers;
+    };
+
+    MadmEngine(std::string name, const Settings& settings)
+        : name_(std::move(name)), settings_(settings), problem_(settings.offers) {}
+
+    std::string_view name() const override { return name_; }
+    Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
+
+  private:
+    std::string name_;
+    Settings settings_;
+    SceneProblem problem_;
+};
+
+/// Assigns flows to interfaces by a point of the Pareto front: exact while that fits, else by warm NSGA-II.
+class ParetoEngine final : public Engine {
+  public:
+    struct Settings {
+        ChoiceSettings choice;
+        OfferSettings offers;
+        ExactFront::Settings exact{.max_pairs = 60'000};
+        Nsga2::Settings genetic{.generations = 40, .distinct = true};
+        /// Moves are a third objective.
+        bool count_moves = true;
+    };
+
+    ParetoEngine(const Settings& settings, std::uint64_t seed);
+
+    std::string_view name() const override { return "pareto"; }
+    Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
+
+  private:
+    void warm_starts();
+    void solve_genetic(const Deadline& deadline);
+
+    Settings settings_;
+    Random random_;
+    SceneProblem problem_;
+    ExactFront exact_;
+    Nsga2 genetic_;
+    std::vector<Assignment> warm_;
+    std::vector<Objectives> front_;
+};
+
+}  // namespace homeward::selection
