@@ -13,6 +13,15 @@
 namespace homeward::tunnel {
 namespace {
 
+/// Where Linux distributions have it, else where Android has it. On failure errno is that of the first.
+UniqueFd open_clone_device() {
+    UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    if (!fd && errno == ENOENT) {
+        fd.reset(::open("/dev/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    }
+    return fd;
+}
+
 /// The kernel would send router solicitations into the tunnel. No IPv6 in this kernel: nothing to do.
 void disable_ipv6(const std::string& name) {
     const std::string file = "/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6";
@@ -50,7 +59,7 @@ Result<TunDevice> TunDevice::create(const std::string& name, unsigned queues) {
                      name + ")"};
     }
     for (unsigned i = 0; i < queues; ++i) {
-        UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+        UniqueFd fd = open_clone_device();
         if (!fd) {
             return Error{std::string("/dev/net/tun: ") + std::strerror(errno) + advice(errno)};
         }

@@ -5,7 +5,7 @@ answers here; test_node_traffic.py has one.
 """
 
 import pytest
-from harness.homeward import HomewardSystem, binary
+from harness.homeward import HomewardSystem, binary, write_secret
 from harness.process import run, wait_until
 from harness.yaml import dump
 
@@ -234,3 +234,14 @@ def test_route_get_says_why(system):
 
 def test_the_program_prints_its_version():
     assert run([binary("homeward-mn"), "--version"]).stdout.strip()
+
+
+def test_the_tun_device_may_be_where_android_has_it(system):
+    """/dev/tun, and no /dev/net at all."""
+    own_dev = "mount -t tmpfs dev /dev && mknod /dev/tun c 10 200 && mknod /dev/null c 1 3 && exec \"$@\""
+    write_secret(system.mn.config_file, dump(system.mn.config))
+    process = system.mn_ns.start("homeward-mn", ["unshare", "--mount", "sh", "-c", own_dev, "sh", binary("homeward-mn"),
+                                                 "--config", system.mn.config_file])
+    process.wait_ready(lambda: system.mn.admin.status(), "answering")
+    assert "homeward0" in system.mn_ns.devices()
+    assert process.stop() == 0
