@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha bench-veth demo deps format fuzz help install lint soak test test-nic
+.PHONY: all bench bench-check bench-ha bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -16,6 +16,9 @@ PACKAGES := \
 DPDK_PROGRAMS := dpdk
 # What tests/nic needs beside those: a machine with PCI NICs, and what the manual says about NICs done in it.
 NIC_PACKAGES := qemu-system-x86 kmod pciutils $(DPDK_PROGRAMS)
+# The node for arm64: a compiler, libraries that have archives, and somebody to run the tests.
+ARM64_PACKAGES := g++-aarch64-linux-gnu qemu-user-static \
+  $(addsuffix :arm64,libbpf-dev libelf-dev zlib1g-dev libyaml-dev libssl-dev libgtest-dev libgmock-dev)
 # What bench-veth compares with: testpmd and other tunnels.
 BENCH_PACKAGES := $(DPDK_PROGRAMS) wireguard-go wireguard-tools fastd openvpn openssl
 
@@ -48,10 +51,21 @@ test-nic: deps  ## the home agent on PCI NICs (vfio, huge pages, RSS), in a mach
 	tools/build $(BUILD) $(SETUP)
 	tools/owned $(BUILD) tests/run $(BUILD) --suite nic --verbose
 
+ARM64 := build-arm64
+ARM64_SETUP := --cross-file packaging/cross/arm64.ini --buildtype=release -Doptimization=2 -Dhome_agent=disabled
+
+cross-arm64: deps  ## a static homeward-mn and homeward for arm64, into build-arm64/
+	tools/build $(ARM64) $(ARM64_SETUP) -- mn-agent/daemon/homeward-mn control/cli/homeward
+
+test-arm64: deps  ## the node's unit tests, built for arm64, run by qemu-user
+	tools/build $(ARM64) $(ARM64_SETUP)
+	tools/owned $(ARM64) tests/run $(ARM64) --suite unit --suite arm64
+
 # The test leaves sanitizers alone.
 ifeq ($(SANITIZE),)
 test test-nic: PACKAGES += $(NIC_PACKAGES)
 endif
+cross-arm64 test-arm64: PACKAGES += $(ARM64_PACKAGES)
 bench-veth: PACKAGES += $(BENCH_PACKAGES)
 
 demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)

@@ -23,7 +23,7 @@ DIGESTS = {256: hashlib.md5, 257: hashlib.sha256}
 def capture(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mip")
     pcap, description = folder / "mip.pcap", folder / "mip.json"
-    subprocess.run([os.environ["MIP_VECTORS"], pcap, description], check=True)
+    subprocess.run([*os.environ["MIP_VECTORS"].split(), pcap, description], check=True)
     packets = json.loads(description.read_text())
     assert len(packets) > 100
     return pcap, packets
