@@ -102,7 +102,7 @@ void read_registration(const Value& value, MobileNode& out) {
 }
 
 void read_tunnel(const Value& value, MobileNode& out) {
-    const Map map{value, {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "require_bpf"}};
+    const Map map{value, {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "offload", "require_bpf"}};
     if (const auto found = map.find("interface")) {
         out.interface = read_device_name(*found);
         for (const UplinkConfig& uplink : out.uplinks) {
@@ -117,6 +117,9 @@ void read_tunnel(const Value& value, MobileNode& out) {
     read_tunnel_choices(map, out.udp_checksum, out.ecn, out.clamp_mss);
     if (const auto found = map.find("ipv6")) {
         out.ipv6 = found->one_of<Ipv6>({{"block", Ipv6::block}, {"leave", Ipv6::leave}});
+    }
+    if (const auto found = map.find("offload")) {
+        out.offload = found->boolean();
     }
     if (const auto found = map.find("require_bpf")) {
         out.require_bpf = found->boolean();

@@ -97,6 +97,7 @@ bool Agent::open_socket(unsigned slot) {
     settings.home_agent = home_agent_;
     settings.port = uplink.port;
     settings.zero_checksum = config_.udp_checksum == ipc::Checksum::zero;
+    settings.trains = config_.offload;
     Result<UniqueFd> socket = tunnel::open_uplink_socket(settings);
     UniqueFd duplicate{socket ? ::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0) : -1};
     if (!socket || !duplicate) {

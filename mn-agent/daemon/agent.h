@@ -83,6 +83,7 @@ class Agent {
     const registration::Client& client() const { return *client_; }
     const handover::Coordinator& coordinator() const { return *coordinator_; }
     const UplinkRuntime& uplink(unsigned slot) const { return uplinks_[slot]; }
+    const tunnel::TunDevice& tun() const { return *tun_; }
     const tunnel::Loop& loop() const { return *loop_; }
     const bpf::Steering* steering() const { return steering_.get(); }
     const std::string& steering_reason() const { return steering_reason_; }

@@ -49,7 +49,7 @@ Status Agent::load_steering() {
 Status Agent::open_tunnel() {
     const auto count = static_cast<unsigned>(config_.uplinks.size());
     const auto create = [&](unsigned queues) -> Status {
-        Result<tunnel::TunDevice> device = tunnel::TunDevice::create(config_.interface, queues);
+        Result<tunnel::TunDevice> device = tunnel::TunDevice::create(config_.interface, queues, config_.offload);
         if (!device) {
             return device.error();
         }
@@ -78,6 +78,8 @@ Status Agent::open_tunnel() {
         settings.labels.push_back(uplink.label);
     }
     settings.steered = steering_ != nullptr;
+    settings.offload = config_.offload;
+    settings.trains = config_.udp_checksum == ipc::Checksum::compute;
     settings.ecn_normal_mode = config_.ecn == ipc::Ecn::normal;
     loop_ = std::make_unique<tunnel::Loop>(*tun_, settings);
     if (steering_) {

@@ -91,6 +91,18 @@ std::string node_state(const Agent& agent) {
     return state;
 }
 
+std::string_view offload_name(tunnel::TunDevice::Offload offload) {
+    switch (offload) {
+        case tunnel::TunDevice::Offload::none:
+            return "none";
+        case tunnel::TunDevice::Offload::tcp:
+            return "tcp";
+        case tunnel::TunDevice::Offload::tcp_udp:
+            return "tcp, udp";
+    }
+    return "";
+}
+
 json status_view(const Agent& agent, std::time_t started) {
     const auto home = agent.home_address();
     return {{"role", "mobile-node"},
@@ -105,6 +117,7 @@ json status_view(const Agent& agent, std::time_t started) {
             {"state", node_state(agent)},
             {"steering", agent.steering() != nullptr ? "bpf" : "user-space"},
             {"steering_reason", agent.steering_reason()},
+            {"offload", offload_name(agent.tun().offload())},
             {"ipv6", agent.config().ipv6 == config::Ipv6::block ? "blocked" : "left alone"},
             {"last_error", agent.last_error()}};
 }

@@ -4,35 +4,15 @@
 
 #include <algorithm>
 
+#include "fields.h"
+#include "tunnel/checksum.h"
+
 namespace homeward::tunnel {
 namespace {
 
-constexpr std::size_t kIpv4Header = 20;
-constexpr std::size_t kTcpHeader = 20;
-constexpr std::uint16_t kMoreFragments = 0x2000;
-constexpr std::uint16_t kFragmentOffset = 0x1fff;
 constexpr std::uint8_t kEcnMask = 3;
 constexpr std::uint8_t kEcnCe = 3;
 constexpr std::uint8_t kEct1 = 1;
-
-std::uint16_t get16(wire::ByteView bytes, std::size_t offset) noexcept {
-    return static_cast<std::uint16_t>(bytes[offset] << 8U | bytes[offset + 1]);
-}
-std::uint32_t get32(wire::ByteView bytes, std::size_t offset) noexcept {
-    return static_cast<std::uint32_t>(get16(bytes, offset)) << 16U | get16(bytes, offset + 2);
-}
-void put16(Packet bytes, std::size_t offset, std::uint16_t value) noexcept {
-    bytes[offset] = static_cast<std::uint8_t>(value >> 8U);
-    bytes[offset + 1] = static_cast<std::uint8_t>(value);
-}
-std::size_t header_length(wire::ByteView packet) noexcept {
-    return (packet[0] & 0xfU) * 4U;
-}
-
-std::uint16_t fold(std::uint32_t sum) noexcept {
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    return static_cast<std::uint16_t>(sum + (sum >> 16U));
-}
 
 /// RFC 1624 equation 3: the checksum after one 16-bit word of the data changed.
 std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t before, std::uint16_t after) noexcept {
@@ -41,11 +21,7 @@ std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t before, std:
 }
 
 bool header_checksum_holds(wire::ByteView packet, std::size_t length) noexcept {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < length; i += 2) {
-        sum += get16(packet, i);
-    }
-    return fold(sum) == 0xffff;
+    return checksum_sum(packet.first(length)) == 0xffff;
 }
 
 bool has_ports(std::uint8_t protocol) noexcept {
@@ -59,12 +35,11 @@ std::size_t find_mss(wire::ByteView packet) noexcept {
     if (packet[9] != IPPROTO_TCP || (get16(packet, 6) & kFragmentOffset) != 0 || packet.size() < tcp + kTcpHeader) {
         return 0;
     }
-    constexpr std::uint8_t kSyn = 2;
-    const std::size_t end = tcp + (packet[tcp + 12] >> 4U) * 4U;
+    const std::size_t end = tcp + tcp_length(packet, tcp);
     if (end > packet.size()) {
         return 0;
     }
-    if ((packet[tcp + 13] & kSyn) == 0) {
+    if ((packet[tcp + kFlags] & kSyn) == 0) {
         return 0;
     }
     for (std::size_t at = tcp + kTcpHeader; at + 1 < end;) {

@@ -31,6 +31,19 @@ void disable_ipv6(const std::string& name) {
     }
 }
 
+// Not in older headers. The kernel takes UDP segmentation for both families or for none.
+constexpr unsigned kUso4 = 0x20;
+constexpr unsigned kUso6 = 0x40;
+
+/// Offers to finish packets ourselves, as much as this kernel understands. It counts for the device.
+TunDevice::Offload take_offload(const UniqueFd& queue) {
+    constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
+    if (::ioctl(queue.get(), TUNSETOFFLOAD, kTcp | kUso4 | kUso6) == 0) {
+        return TunDevice::Offload::tcp_udp;
+    }
+    return ::ioctl(queue.get(), TUNSETOFFLOAD, kTcp) == 0 ? TunDevice::Offload::tcp : TunDevice::Offload::none;
+}
+
 std::string advice(int error) {
     switch (error) {
         case EPERM:
@@ -48,7 +61,7 @@ std::string advice(int error) {
 
 }  // namespace
 
-Result<TunDevice> TunDevice::create(const std::string& name, unsigned queues) {
+Result<TunDevice> TunDevice::create(const std::string& name, unsigned queues, bool offload) {
     TunDevice device;
     device.name_ = name;
     if (name.size() >= IFNAMSIZ) {
@@ -65,11 +78,14 @@ Result<TunDevice> TunDevice::create(const std::string& name, unsigned queues) {
         }
         ifreq request{};
         std::copy(name.begin(), name.end(), request.ifr_name);
-        request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE);
+        request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | IFF_VNET_HDR);
         if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) {
             return Error{"creating " + name + ": " + std::strerror(errno) + advice(errno)};
         }
         device.queues_.push_back(std::move(fd));
+    }
+    if (offload) {
+        device.offload_ = take_offload(device.queues_.front());
     }
     disable_ipv6(name);
     return device;

@@ -53,6 +53,11 @@ Result<UniqueFd> open_uplink_socket(const SocketSettings& settings) {
         (settings.zero_checksum && !option(socket, SOL_SOCKET, SO_NO_CHECK, 1))) {
         return failure(settings, "socket options");
     }
+    // A kernel without it gives one datagram at a time, as it did before.
+    if (settings.trains) {
+        constexpr int kUdpGro = 104;  // UDP_GRO, Linux 5.0
+        option(socket, IPPROTO_UDP, kUdpGro, 1);
+    }
     // Beyond the system's limit when we may; a smaller buffer is no fault.
     if (!option(socket, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer)) {
         option(socket, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);

@@ -58,6 +58,7 @@ struct MobileNode {
     ipc::Checksum udp_checksum = ipc::Checksum::compute;
     ipc::Ecn ecn = ipc::Ecn::compatibility;
     bool clamp_mss = true;
+    bool offload = true;       ///< packets of up to 64 KB between kernel and agent, cut and joined by the agent
     bool require_bpf = false;  ///< refuse to start on the user-space fallback
     std::uint32_t organization = 32473;
     std::filesystem::path admin_socket = "/run/homeward/mn.sock";

@@ -13,6 +13,7 @@ enum class Drop : std::uint8_t {
     not_ipv4,           ///< up: the interface carries IPv4 only
     queue_full,         ///< up: the uplink's socket does not take more, and the packet came over another queue
     too_big,            ///< up: larger than the path; the interface's MTU follows
+    bad_offload,        ///< up: the kernel left work on the packet that the agent did not offer to do
     send_failed,        ///< up: refused by the kernel for another reason
     not_tunnel_data,    ///< down: neither registration nor tunnelled IPv4
     inner_malformed,    ///< down

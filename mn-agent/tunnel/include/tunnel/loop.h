@@ -10,9 +10,13 @@
 
 #include "descriptor/unique_fd.h"
 #include "policy/table.h"
+#include "tunnel/coalescer.h"
 #include "tunnel/control_ring.h"
 #include "tunnel/counters.h"
 #include "tunnel/packet.h"
+#include "tunnel/receive_batch.h"
+#include "tunnel/segmenter.h"
+#include "tunnel/send_batch.h"
 #include "tunnel/tun_device.h"
 
 namespace homeward::tunnel {
@@ -23,14 +27,19 @@ struct LoopSettings {
     std::vector<policy::Label> labels;  ///< slot k carries this label
     bool steered = false;               ///< the kernel chooses: queue k is uplink k's, the last queue is nobody's
     bool ecn_normal_mode = false;       ///< RFC 6040; else compatibility mode
+    bool offload = true;                ///< the kernel cuts and joins trains at the sockets, we at the TUN
+    bool trains = true;                 ///< sockets take them: not with an outer checksum of zero
 };
 
 /// The tunnel's thread: carries packets between the TUN's queues and the uplinks' sockets.
 ///
-///     queue k ──read──► usable? ──yes──► batch k ──sendmmsg──► socket k
+///     queue k ──read──► usable? ──yes──► Segmenter ► batch k ──sendmmsg──► socket k
 ///     (none) ──read──►  └─no─► policy::Table ► batch of the first usable uplink, or dropped by name
 ///     socket k ──recvmmsg──► registration, echo reply ► ControlRing
-///                            tunnel data ► checks, ECN, MSS ► TUN
+///                            tunnel data ► checks, ECN, MSS ► Coalescer ──writev──► TUN
+///
+/// A packet of the TUN has up to 64 KB and is cut here; the run of equal packets that results goes to the kernel as one
+/// message. What comes back as such a run is joined again. Between the two, each packet is one of its own.
 ///
 /// A socket that takes no more stops the reading of its own queue only: the kernel's queue behind it fills, and other
 /// uplinks go on. A packet whose uplink went away between steering and reading, or whose link is found dead by the
@@ -74,9 +83,8 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     void stop();
 
   private:
-    static constexpr std::size_t kBatch = 32;
-    struct Batch;
-    struct Receive;
+    static constexpr std::size_t kScratch = sizeof(OffloadHeader) + 65536;  ///< the largest read from the TUN
+    static constexpr std::size_t kSmallestPacket = 20;
     struct Command {
         unsigned slot = 0;
         bool socket_change = false;
@@ -91,14 +99,17 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
 
     void read_queue(unsigned queue);
     void stage(unsigned queue, std::size_t size);
+    void put(SendBatch& batch, std::uint8_t tos) noexcept;
     unsigned choose(wire::ByteView packet, unsigned except) noexcept;
     void flush(unsigned slot);
     void after_failed_send(unsigned slot, int error);
     void send_elsewhere(unsigned slot);
+    bool send_first(unsigned slot, unsigned other) noexcept;
     void block(unsigned slot, bool blocked);
 
     void read_socket(int socket, std::uint8_t slot);
     void receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos);
+    void write_trains(unsigned slot) noexcept;
     void drop(Drop reason) noexcept { add(drops_[static_cast<std::size_t>(reason)], 1); }
 
     const TunDevice& tun_;
@@ -123,8 +134,10 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     std::array<UniqueFd, kMaxSlots> sockets_;
     std::shared_ptr<const policy::Table> table_;
     FragmentCache fragments_;
-    std::array<std::unique_ptr<Batch>, kMaxSlots> batches_;
-    std::unique_ptr<Receive> receive_;
+    std::array<std::unique_ptr<SendBatch>, kMaxSlots> batches_;
+    Segmenter segmenter_;
+    ReceiveBatch receive_;
+    Coalescer coalescer_;
     std::unique_ptr<std::uint8_t[]> scratch_;
 
     UniqueFd epoll_;

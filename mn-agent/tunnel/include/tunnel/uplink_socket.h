@@ -15,6 +15,7 @@ struct SocketSettings {
     wire::Ipv4Address home_agent;
     std::uint16_t port = 0;      ///< wanted source port; 0, or taken by somebody: the kernel chooses
     bool zero_checksum = false;  ///< send the outer UDP checksum as zero
+    bool trains = false;         ///< the kernel may put received datagrams together (UDP_GRO)
 };
 
 /// The UDP socket of one uplink: bound to interface and care-of address, connected to the home agent's port 434, so

@@ -1,0 +1,81 @@
+#include <sys/uio.h>
+
+#include <algorithm>
+
+#include "events.h"
+#include "mip/keepalive.h"
+#include "mip/tunnel.h"
+#include "tunnel/loop.h"
+
+// The tunnel's thread, from the uplinks' sockets to the TUN.
+
+namespace homeward::tunnel {
+
+void Loop::read_socket(int socket, std::uint8_t slot) {
+    const unsigned messages = receive_.read(socket);
+    for (unsigned i = 0; i < messages; ++i) {
+        ReceiveBatch::Train train = receive_.train(i);
+        do {
+            const std::size_t size = std::min(train.segment, train.bytes.size());
+            receive(slot, train.bytes.first(size), train.tos);
+            train.bytes = train.bytes.subspan(size);
+        } while (!train.bytes.empty());
+    }
+    write_trains(slot);
+}
+
+/// Hands what has come together to the kernel.
+void Loop::write_trains(unsigned slot) noexcept {
+    const int queue = tun_.queue(slot < tun_.queues() ? slot : 0);
+    for (std::size_t i = 0; i < coalescer_.trains(); ++i) {
+        const std::span<const iovec> pieces = coalescer_.finish(i);
+        if (::writev(queue, pieces.data(), static_cast<int>(pieces.size())) < 0) {
+            add(drops_[static_cast<std::size_t>(Drop::interface_refused)], coalescer_.packets(i));
+        }
+    }
+    coalescer_.clear();
+}
+
+void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
+    if (!datagram.empty() && datagram[0] == static_cast<std::uint8_t>(mip::MessageType::registration_reply)) {
+        if (!control_.push(ControlDatagram::Kind::registration, slot, datagram)) {
+            return drop(Drop::control_full);
+        }
+        return signal_event(control_event_.get());
+    }
+    if (!mip::tunnelled(datagram)) {
+        return drop(Drop::not_tunnel_data);
+    }
+    Packet packet = datagram.subspan(mip::kTunnelHeaderSize);
+    switch (check_inner(packet, wire::Ipv4Address{home_address_.load(std::memory_order_relaxed)})) {
+        case Inner::good:
+            break;
+        case Inner::bad_checksum:
+            return drop(Drop::inner_checksum);
+        case Inner::wrong_destination:
+            return drop(Drop::inner_destination);
+        default:
+            return drop(Drop::inner_malformed);
+    }
+    if (!combine_ecn(packet, outer_tos)) {
+        return drop(Drop::inner_ecn);
+    }
+    add(counters_[slot].rx_packets, 1);
+    add(counters_[slot].rx_bytes, packet.size());
+    // Cheap before exact: answers to our keepalives are ICMP of one size. Whether it is ours, the agent decides.
+    constexpr std::uint8_t kIcmp = 1;
+    constexpr std::size_t kKeepaliveSize = 36;
+    if (packet[9] == kIcmp && packet.size() == kKeepaliveSize && mip::decode_echo_reply(packet) &&
+        control_.push(ControlDatagram::Kind::echo_reply, slot, packet)) {
+        return signal_event(control_event_.get());
+    }
+    if (const std::uint16_t mss = max_mss_.load(std::memory_order_relaxed); mss != 0) {
+        clamp_mss(packet, mss);
+    }
+    if (!coalescer_.add(packet)) {
+        write_trains(slot);
+        coalescer_.add(packet);
+    }
+}
+
+}  // namespace homeward::tunnel
