@@ -27,7 +27,7 @@ from media import FtpServer, encode_clip
 from network import DemoNetwork
 from progress import Progress
 
-from harness.homeward import build_directory
+from harness.build import build_directory
 from harness.netns import catch_interrupts
 from harness.process import HarnessError
 

@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem, build_directory
+from harness.build import build_directory
+from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem
 from harness.process import wait_until
 
 WLAN_BPS, CELLULAR_BPS = 14.67e6, 3.61e6

@@ -10,7 +10,8 @@ import types
 
 from harness import control_peer as ipc
 from harness.control_peer import ControlPeer
-from harness.homeward import HomeAgent, MobileNode, binary, build_directory
+from harness.build import binary, build_directory
+from harness.homeward import HomeAgent, MobileNode
 from harness.yaml import dump
 
 from contestant import TCP, Contestant

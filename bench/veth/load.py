@@ -5,7 +5,7 @@ Down is from HOST to HOME, up from HOME to HOST."""
 
 import json
 
-from harness.homeward import build_directory
+from harness.build import build_directory
 from harness.process import HarnessError, run
 
 from path import HOME, HOST

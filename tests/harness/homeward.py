@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 from .admin import Admin
+from .build import binary
 from .netns import Topology
 from .process import HarnessError, run, wait_until
 from .yaml import dump
@@ -35,19 +36,6 @@ VIDEO_OVER_CELLULAR = {
     "default": ["wlan", "cellular"],
     "rules": [{"name": "video", "correspondent": f"{VIDEO_SERVER}/32", "prefer": ["cellular", "wlan"]}],
 }
-
-
-def build_directory():
-    default = pathlib.Path(__file__).resolve().parents[2] / "build"
-    return pathlib.Path(os.environ.get("HOMEWARD_BUILD", default)).resolve()
-
-
-def binary(name):
-    """Path of a daemon in the build tree."""
-    for path in sorted(build_directory().rglob(name)):
-        if path.is_file() and os.access(path, os.X_OK):
-            return path
-    raise HarnessError(f"{name} is not built in {build_directory()}; set HOMEWARD_BUILD or run make")
 
 
 def unmet_needs():
@@ -235,7 +223,7 @@ class HomewardSystem(Topology):
         self._access(self.ap, "198.51.100", self.same_subnet)
         self._access(self.cell, "203.0.113", self.nat_cellular or self.same_subnet)
         if self.delay_ms:
-            self.long_cable(self.core, "ha", self.ha_ns, "eth0", self.delay_ms)
+            self.emulated_link(self.core, "ha", self.ha_ns, "eth0", both={"delay_ms": self.delay_ms})
         else:
             self.veth(self.core, "ha", self.ha_ns, "eth0")
         self.core.address("ha", f"{CORE}/24")
@@ -269,13 +257,17 @@ class HomewardSystem(Topology):
 
     def attach(self, node, device, router, router_device, subnet, host):
         """Puts a node into an access network; the first address of the subnet is the router's."""
-        self.veth(node, device, router, router_device, self.mtu)
+        self.access_cable(node, device, router, router_device)
         node.address(device, f"{subnet}.{host}/24")
         router.address(router_device, f"{subnet}.1/24")
         metric = 100 + len(node.devices())
         node.route("default", "via", f"{subnet}.1", "dev", device, "metric", str(metric))
         if not router.nat:
             self.core.route(f"{subnet}.0/24", "via", router.ip("-4", "-o", "address", "show", "core").stdout.split()[3].split("/")[0])
+
+    def access_cable(self, node, device, router, router_device):
+        """What lies between a node and an access network's router."""
+        self.veth(node, device, router, router_device, self.mtu)
 
     def _plug(self, namespace, device):
         self.lan_ports += 1

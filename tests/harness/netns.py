@@ -21,14 +21,15 @@ import sys
 import tempfile
 import time
 
+from .build import binary
 from .capture import Capture
+from .emulated_link import EmulatedLink
 from .process import HarnessError, Process, run, wait_until
 
 # Topologies that exist now; a failing test names their logs.
 active = []
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FILE_SERVER = pathlib.Path(__file__).with_name("file_server.py")
-DELAY_LINE = pathlib.Path(__file__).with_name("delay_line.py")
 OFFLOADS = ["tx", "rx", "sg", "tso", "gso", "gro"]
 
 
@@ -160,6 +161,7 @@ class Topology(contextlib.AbstractContextManager):
         self.namespaces = {}
         self.processes = []
         self.captures = []
+        self.links = []
         self._handlers = {}
 
     def __enter__(self):
@@ -205,6 +207,8 @@ class Topology(contextlib.AbstractContextManager):
     def _end(self):
         for capture in self.captures:
             capture.abandon()
+        for link in self.links:
+            link.close()
         for process in reversed(self.processes):
             process.send(signal.SIGTERM)
         deadline = time.monotonic() + 3
@@ -223,23 +227,26 @@ class Topology(contextlib.AbstractContextManager):
         namespace.link_up("lo")
         return namespace
 
-    def veth(self, first, first_device, second, second_device, mtu=1500):
-        """A cable between two namespaces, both ends up."""
-        run(["ip", "link", "add", "name", first_device, "mtu", mtu, "netns", first.full_name, "type", "veth",
+    def veth(self, first, first_device, second, second_device, mtu=1500, index=None):
+        """A cable between two namespaces, both ends up. `index`: of the first device. The kernel tells of a carrier that
+        goes at once only if the devices at both ends have different indices; else it tells once a second."""
+        chosen = ["index", index] if index else []
+        run(["ip", "link", "add", *chosen, "name", first_device, "mtu", mtu, "netns", first.full_name, "type", "veth",
              "peer", "name", second_device, "mtu", mtu, "netns", second.full_name])
         first.link_up(first_device)
         second.link_up(second_device)
 
-    def long_cable(self, first, first_device, second, second_device, delay_ms):
-        """A cable that takes `delay_ms` each way. The kernel's own delay (netem) is a module that not every machine
-        has, so a process in a namespace between the two carries the frames."""
+    def emulated_link(self, first, first_device, second, second_device, mtu=1500, seed=1, **conditions):
+        """A cable with conditions: both=, forward= (first → second), backward=. Devices at its ends have no offloads:
+        frames on it are real ones."""
         between = self.namespace(f"{first.name}-{second.name}")
-        self.veth(first, first_device, between, first.name)
-        self.veth(between, second.name, second, second_device)
-        for end in (first.name, second.name):
-            between.offloads_off(end)
-        line = between.start("delay", ["/usr/bin/python3", "-B", DELAY_LINE, first.name, second.name, delay_ms])
-        line.wait_for_output("ready")
+        self.veth(between, "first", first, first_device, mtu, index=1001)
+        self.veth(between, "second", second, second_device, mtu, index=1002)
+        for namespace, device in ((first, first_device), (between, "first"), (between, "second"), (second, second_device)):
+            namespace.offloads_off(device)
+        link = EmulatedLink(between, ("first", "second"), binary("link-emulator"), seed, conditions)
+        self.links.append(link)
+        return link
 
     def bridge(self, namespace, device, ports):
         """A switch inside a namespace."""

@@ -16,7 +16,8 @@ import pytest
 from harness import forge
 from harness.admin import Admin, ApiError
 from harness.dataplane_peer import DataplanePeer
-from harness.homeward import binary, write_secret
+from harness.build import binary
+from harness.homeward import write_secret
 from harness.mip import Registrant, multipath, socket_in, udp_tunnel
 from harness.netns import Topology
 from harness.process import wait_until

@@ -20,7 +20,7 @@ from harness import control_peer as ipc
 from harness import forge
 from harness.capture import read_pcap
 from harness.control_peer import ControlPeer
-from harness.homeward import binary
+from harness.build import binary
 from harness.netns import Topology
 from harness.process import run, wait_until
 from harness.yaml import dump

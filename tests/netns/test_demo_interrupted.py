@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from harness.homeward import build_directory
+from harness.build import build_directory
 from harness.process import run, wait_until
 
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "bench" / "demo" / "demo.py"

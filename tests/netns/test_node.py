@@ -5,7 +5,8 @@ answers here; test_node_traffic.py has one.
 """
 
 import pytest
-from harness.homeward import HomewardSystem, binary, write_secret
+from harness.build import binary
+from harness.homeward import HomewardSystem, write_secret
 from harness.process import run, wait_until
 from harness.yaml import dump
 

@@ -13,7 +13,8 @@ import time
 
 import pytest
 from harness.capture import read_pcap
-from harness.homeward import FTP_SERVER, VIDEO_SERVER, HomewardSystem, binary, unmet_needs
+from harness.build import binary
+from harness.homeward import FTP_SERVER, VIDEO_SERVER, HomewardSystem, unmet_needs
 from harness.process import wait_until
 from harness.yaml import dump
 

@@ -8,7 +8,8 @@ import json
 
 import pytest
 from harness import homeward
-from harness.homeward import CORE, HOME_AGENT, HomewardSystem, binary
+from harness.build import binary
+from harness.homeward import CORE, HOME_AGENT, HomewardSystem
 from harness.process import wait_until
 
 KEY = "000102030405060708090a0b0c0d0e0f"

@@ -8,7 +8,8 @@ import json
 import signal
 
 import pytest
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, KEY, VIDEO_SERVER, HomewardSystem, binary
+from harness.build import binary
+from harness.homeward import FTP_SERVER, HOME_ADDRESS, KEY, VIDEO_SERVER, HomewardSystem
 from harness.process import wait_until
 
 SHOWN = ["", "bindings", "uplinks", "policy", "drops", "stats"]

@@ -7,7 +7,8 @@
 import pathlib
 
 import pytest
-from harness.homeward import FTP_SERVER, HomewardSystem, binary
+from harness.build import binary
+from harness.homeward import FTP_SERVER, HomewardSystem
 from harness.process import wait_until
 
 

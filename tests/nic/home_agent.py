@@ -12,7 +12,8 @@ import sys
 import time
 
 from guest import VIRTIO_RSS, Guest, Nic
-from harness.homeward import CORE, HOME_AGENT, HOME_GATEWAY, HomewardSystem, binary, build_directory
+from harness.build import binary, build_directory
+from harness.homeward import CORE, HOME_AGENT, HOME_GATEWAY, HomewardSystem
 from harness.process import HarnessError, wait_until
 from harness.yaml import dump
 

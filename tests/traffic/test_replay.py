@@ -18,7 +18,8 @@ import home_agent
 import pytest
 import tunnel_traffic as traffic
 from harness.capture import read_pcap
-from harness.homeward import binary, unmet_needs
+from harness.build import binary
+from harness.homeward import unmet_needs
 from harness.netns import Topology
 from harness.netns import unmet_needs as unmet_namespace_needs
 from harness.process import run, wait_until
