@@ -134,13 +134,42 @@ std::vector<wire::Ipv4Prefix> read_prefixes(const Value& value) {
     return prefixes;
 }
 
+void read_dns(const Value& value, MobileNode& out) {
+    constexpr std::size_t kServers = 3;  // resolv.conf(5)
+    if (value.is_sequence() && value.items() > kServers) {
+        value.fail("expected at most " + std::to_string(kServers) + " servers, got " + std::to_string(value.items()));
+    }
+    for (std::size_t i = 0; i < value.items(); ++i) {
+        const Value item = value.item(i);
+        const wire::Ipv4Address server = item.address();
+        for (const wire::Ipv4Prefix& prefix : out.excluded) {
+            if (prefix.contains(server)) {
+                item.fail("is in routing.excluded, and a DNS server here is one inside the tunnel");
+            }
+        }
+        out.dns.push_back(server);
+    }
+}
+
 void read_routing(const Value& value, MobileNode& out) {
-    const Map map{value, {"routes", "excluded", "table", "rule_priority"}};
+    const Map map{value, {"routes", "excluded", "kill_switch", "dns", "table", "rule_priority"}};
     if (const auto found = map.find("routes")) {
         out.routes = read_prefixes(*found);
     }
     if (const auto found = map.find("excluded")) {
         out.excluded = read_prefixes(*found);
+    }
+    if (const auto found = map.find("kill_switch")) {
+        out.kill_switch = found->one_of<KillSwitch>(
+            {{"off", KillSwitch::off}, {"on", KillSwitch::on}, {"always", KillSwitch::always}});
+        if (out.kill_switch != KillSwitch::off && !out.routes.empty()) {
+            found->fail(
+                "what is not in routing.routes could not leave at all: take everything into the tunnel (no "
+                "routes) and list in routing.excluded what may pass it by");
+        }
+    }
+    if (const auto found = map.find("dns")) {
+        read_dns(*found, out);
     }
     if (const auto found = map.find("table")) {
         out.route_table = found->number<std::uint32_t>(1, 0xffffffff);

@@ -91,6 +91,8 @@ std::vector<std::string> needs_restart(const MobileNode& current, const MobileNo
     found.compare("tunnel.require_bpf", current.require_bpf, next.require_bpf);
     found.compare("routing.routes", current.routes, next.routes);
     found.compare("routing.excluded", current.excluded, next.excluded);
+    found.compare("routing.kill_switch", current.kill_switch, next.kill_switch);
+    found.compare("routing.dns", current.dns, next.dns);
     found.compare("routing.table", current.route_table, next.route_table);
     found.compare("routing.rule_priority", current.rule_priority, next.rule_priority);
     return found.take();

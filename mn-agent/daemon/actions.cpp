@@ -42,6 +42,9 @@ void Agent::pump() {
     run_coordinator_actions();
     if (const wire::Ipv4Address agent = client_->home_agent(); agent != home_agent_) {
         home_agent_ = agent;
+        if (const Status status = close_kill_switch(); !status) {
+            report("kill-switch", status.error().text);
+        }
         for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
             if (uplinks_[slot].socket) {
                 uplinks_[slot].socket.reset();
@@ -50,7 +53,7 @@ void Agent::pump() {
         }
     }
     if (shut_down_done_ && client_->finished()) {
-        routing_->leave();
+        restore();
         return std::exchange(shut_down_done_, nullptr)();
     }
     arm_timer();

@@ -48,6 +48,7 @@ Agent::Agent(asio::io_context& io, config::MobileNode config, std::filesystem::p
     : io_(io),
       config_(std::move(config)),
       config_file_(std::move(config_file)),
+      resolver_(config_.interface),
       link_events_(io),
       tunnel_events_(io),
       timer_(io),
@@ -67,8 +68,10 @@ Agent::~Agent() {
     if (loop_) {
         loop_->stop();
     }
-    if (routing_ && tun_) {
-        routing_->leave();
+    if (shut_down_done_) {
+        restore();  // told to end, twice
+    } else if (routing_ && tun_) {
+        leave();
     }
 }
 

@@ -17,6 +17,7 @@
 #include "policy/generation.h"
 #include "policy/table.h"
 #include "registration/client.h"
+#include "resolver/resolver.h"
 #include "routing/routing.h"
 #include "tunnel/loop.h"
 #include "tunnel/tun_device.h"
@@ -101,6 +102,9 @@ class Agent {
     Status open_tunnel();
     Status load_steering();
     Status enter_home(wire::Ipv4Address address);
+    Status close_kill_switch();
+    void leave();
+    void restore();
     registration::ClientConfig client_config() const;
 
     // agent.cpp: what happens
@@ -141,6 +145,7 @@ class Agent {
     admin::EventLog events_;
 
     std::unique_ptr<routing::Routing> routing_;
+    resolver::Resolver resolver_;
     std::unique_ptr<bpf::Steering> steering_;
     std::string steering_reason_;
     std::unique_ptr<tunnel::TunDevice> tun_;

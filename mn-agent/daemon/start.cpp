@@ -5,6 +5,7 @@
 
 #include "agent.h"
 #include "homeward/tunnel.h"
+#include "routing/kill_switch.h"
 
 namespace homeward::mn {
 namespace {
@@ -25,6 +26,9 @@ routing::Settings routing_settings(const config::MobileNode& config) {
     settings.table = config.route_table;
     settings.priority = config.rule_priority;
     settings.prefixes = config.routes;
+    for (const wire::Ipv4Address server : config.routes.empty() ? std::vector<wire::Ipv4Address>{} : config.dns) {
+        settings.prefixes.push_back(wire::Ipv4Prefix::of(server, 32));
+    }
     settings.excluded = config.excluded;
     settings.home_agent = config.home_agent;
     settings.block_ipv6 = config.ipv6 == config::Ipv6::block;
@@ -102,7 +106,35 @@ Status Agent::enter_home(wire::Ipv4Address address) {
     }
     home_address_ = address;
     loop_->set_home_address(address);
-    return routing_->enter(address);
+    if (Status status = routing_->enter(address); !status || config_.dns.empty()) {
+        return status;
+    }
+    return resolver_.use(config_.dns);
+}
+
+/// Puts in force what the configuration says about packets outside the tunnel.
+Status Agent::close_kill_switch() {
+    if (config_.kill_switch == config::KillSwitch::off) {
+        if (routing::KillSwitch::open()) {
+            spdlog::info("removed the kill switch that an earlier run left closed");
+        }
+        return {};
+    }
+    return routing::KillSwitch::close(
+        {config_.interface, home_agent_, config_.excluded, config_.ipv6 == config::Ipv6::block});
+}
+
+void Agent::leave() {
+    routing_->leave();
+    resolver_.restore();
+}
+
+/// The orderly end: everything is as it was before.
+void Agent::restore() {
+    leave();
+    if (config_.kill_switch == config::KillSwitch::on) {
+        routing::KillSwitch::open();
+    }
 }
 
 registration::ClientConfig Agent::client_config() const {
@@ -131,9 +163,16 @@ Status Agent::start() {
     if (Status status = open_tunnel(); !status) {
         return status;
     }
+    home_agent_ = config_.home_agent;
     // Only now: another agent that runs would have the interface.
+    if (Status status = close_kill_switch(); !status) {
+        return status;
+    }
     if (const int left = routing_->clean(); left > 0) {
         spdlog::info("removed {} routing rules that an earlier run left behind", left);
+    }
+    if (resolver_.restore()) {
+        spdlog::info("put back /etc/resolv.conf, which an earlier run had replaced");
     }
     if (!steering_) {
         spdlog::warn("packets are classified in user space: {}", steering_reason_);
@@ -146,7 +185,6 @@ Status Agent::start() {
     if (const int error = routing_->set_link(config_.interface, true, interface_mtu_); error != 0) {
         return Error{"bringing " + config_.interface + " up: " + std::strerror(error)};
     }
-    home_agent_ = config_.home_agent;
     client_ = std::make_unique<registration::Client>(client_config());
     apply(std::move(*policy), true);
     if (config_.home_address) {

@@ -103,6 +103,18 @@ std::string_view offload_name(tunnel::TunDevice::Offload offload) {
     return "";
 }
 
+std::string_view kill_switch_name(config::KillSwitch kill_switch) {
+    switch (kill_switch) {
+        case config::KillSwitch::off:
+            return "off";
+        case config::KillSwitch::on:
+            return "on";
+        case config::KillSwitch::always:
+            return "always";
+    }
+    return "";
+}
+
 json status_view(const Agent& agent, std::time_t started) {
     const auto home = agent.home_address();
     return {{"role", "mobile-node"},
@@ -119,6 +131,7 @@ json status_view(const Agent& agent, std::time_t started) {
             {"steering_reason", agent.steering_reason()},
             {"offload", offload_name(agent.tun().offload())},
             {"ipv6", agent.config().ipv6 == config::Ipv6::block ? "blocked" : "left alone"},
+            {"kill_switch", kill_switch_name(agent.config().kill_switch)},
             {"last_error", agent.last_error()}};
 }
 

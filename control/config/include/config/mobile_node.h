@@ -37,6 +37,13 @@ struct UplinkConfig {
 
 enum class Ipv6 : std::uint8_t { block, leave };
 
+/// Whether anything may leave outside the tunnel.
+enum class KillSwitch : std::uint8_t {
+    off,
+    on,      ///< nothing, from the agent's start to its orderly end; also after a crash, until the next start
+    always,  ///< nothing, also after an orderly end
+};
+
 struct MobileNode {
     std::string nai;
     std::optional<wire::Ipv4Address> home_address;  ///< none: asked for by NAI
@@ -52,6 +59,8 @@ struct MobileNode {
     std::uint16_t mtu = 0;                   ///< 0: the smallest uplink's − 32
     std::vector<wire::Ipv4Prefix> routes;    ///< through the tunnel; empty: everything (default route)
     std::vector<wire::Ipv4Prefix> excluded;  ///< never through the tunnel
+    KillSwitch kill_switch = KillSwitch::off;
+    std::vector<wire::Ipv4Address> dns;  ///< servers inside the tunnel for the node's names; empty: left alone
     std::uint32_t route_table = 4340;
     std::uint32_t rule_priority = 4340;  ///< own rules sit here and just behind; below 10000 on Android
     Ipv6 ipv6 = Ipv6::block;
