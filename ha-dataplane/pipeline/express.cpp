@@ -2,7 +2,9 @@
 
 #include <homeward/tunnel.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "checksum.h"
 #include "pipeline/pipeline.h"
@@ -12,6 +14,8 @@ namespace homeward::pipeline {
 namespace {
 
 constexpr unsigned kEthernet = sizeof(EthernetHeader);
+/// How many packets behind the sorting a packet's further steps are: its binding's line takes up to 300 cycles to come.
+constexpr unsigned kBeginLag = 6, kDescendLag = 8, kSettleLag = 9, kActLag = 10;
 
 /// The first eight bytes of a frame to `mac`; the last two are anybody's.
 std::uint64_t beginning(const tables::MacAddress& mac) {
@@ -37,6 +41,10 @@ bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_ma
     if (length < sizeof(Ipv4Header) || length > mbuf.data_len - kEthernet) {
         return false;
     }
+    constexpr std::uint64_t kAnyBad = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
+    if ((mbuf.ol_flags & (kAnyBad | RTE_MBUF_F_RX_IP_CKSUM_GOOD)) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) [[likely]] {
+        return true;  // of the transport header the device knows nothing bad
+    }
     if ((mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
         return false;
     }
@@ -46,79 +54,102 @@ bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_ma
 
 }  // namespace
 
-/// Express packets and runs of others in the order in which they came.
+/// Express packets, and runs of others through the general stages, in the order in which they came.
 void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     const std::uint64_t our_mac = beginning(shared_->ports[port].mac);
-    for (unsigned i = 0; i < count; ++i) {
-        if (i + kAhead < count) {
-            prefetch_frame(frames[i + kAhead]);
-        }
-        sort(express_[i], frames[i], our_mac);
+    const unsigned lag = std::min(count, kActLag);
+    const bool indexed = std::exchange(indexed_, false);
+    Carried carried;
+    unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
+    for (unsigned at = 0; at < lag; ++at) {
+        sort(express_[at], frames, at, count, our_mac);
     }
-    look_up_policies(count);
-    unsigned done = 0;  // frames before it are dealt with; from it to i they wait for a general run
-    for (unsigned i = 0; i < count;) {
-        const unsigned end = run_end(i, count);
-        if (express_[i].lane == Express::Lane::general) {
-            i = end;
-            continue;
+    for (unsigned at = lag; at < count; ++at) {
+        sort(express_[at], frames, at, count, our_mac);
+        if (indexed) {
+            look_up_policies(at, count);
         }
-        if (done != i) {
-            run_general(port, Source::wire, frames + done, i - done);
-        }
-        done = express_[i].lane == Express::Lane::decap ? express_decap(i, end) : express_encap(i, end);
-        i = done == end ? end : done + 1;
+        act(port, frames, at - lag, done, carried);
     }
+    for (unsigned at = count; at < count + lag; ++at) {
+        if (indexed) {
+            look_up_policies(at, count);
+        }
+        act(port, frames, at - lag, done, carried);
+    }
+    count_carried(carried);
     if (done != count) {
         run_general(port, Source::wire, frames + done, count - done);
     }
 }
 
-/// The end of the run of packets of one kind that begins at `first`.
-unsigned Pipeline::run_end(unsigned first, unsigned count) const {
-    unsigned end = first + 1;
-    while (end < count && express_[end].lane == express_[first].lane) {
-        ++end;
+[[gnu::always_inline]] inline void Pipeline::act(std::uint16_t port, rte_mbuf** frames, unsigned i, unsigned& done,
+                                                 Carried& carried) {
+    Express& packet = express_[i];
+    if (packet.lane == Express::Lane::general) {
+        return;
     }
-    return end;
+    if (done != i) [[unlikely]] {
+        run_general(port, Source::wire, frames + done, i - done);
+        done = i;
+    }
+    const bool gone =
+        packet.lane == Express::Lane::decap ? express_decap(packet, carried.up) : express_encap(packet, carried.down);
+    done += gone ? 1 : 0;
 }
 
-/// The list of candidates of each encapsulation: at once in a small table, else step by step for all of them.
-void Pipeline::look_up_policies(unsigned count) {
-    struct Lookup {
-        Express* packet;
-        const policy::Table* table;
-        policy::Table::Cursor cursor;
-    };
-    std::array<Lookup, kBurst> lookups;
-    unsigned waiting = 0;
-    for (unsigned i = 0; i < count; ++i) {
-        Express& packet = express_[i];
-        if (packet.lane != Express::Lane::encap) {
-            continue;
-        }
-        const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
-        if (policy == nullptr) {
-            packet.candidate = nullptr;
-        } else if (policy->table.small()) {
-            packet.candidate = &policy->table.first(packet.ip->from());
-        } else {
-            lookups[waiting++] = {&packet, &policy->table, policy->table.begin(packet.ip->from())};
-        }
+void Pipeline::count_carried(const Carried& carried) {
+    if (carried.up.packets != 0) {
+        counters_.count(stats::Event::uplink_packets, carried.up.packets);
+        counters_.count(stats::Event::uplink_bytes, carried.up.bytes);
     }
-    for (unsigned i = 0; i < waiting; ++i) {
-        lookups[i].table->descend(lookups[i].cursor);
-    }
-    for (unsigned i = 0; i < waiting; ++i) {
-        lookups[i].packet->candidate = &lookups[i].table->settle(lookups[i].cursor);
+    if (carried.down.packets != 0) {
+        counters_.count(stats::Event::downlink_packets, carried.down.packets);
+        counters_.count(stats::Event::downlink_bytes, carried.down.bytes);
     }
 }
 
-/// By the headers alone; asks for the binding's line.
-inline void Pipeline::sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const {
+/// One step further with each packet whose turn it is when the one at `at` was sorted. Before the first packet's turn
+/// the difference wraps and is no index either.
+void Pipeline::look_up_policies(unsigned at, unsigned count) {
+    if (at - kBeginLag < count) {
+        begin_policy(express_[at - kBeginLag]);
+    }
+    if (at - kDescendLag < count) {
+        Express& packet = express_[at - kDescendLag];
+        if (packet.table != nullptr) {
+            packet.table->descend(packet.cursor);
+        }
+    }
+    if (at - kSettleLag < count) {
+        Express& packet = express_[at - kSettleLag];
+        if (packet.table != nullptr) {
+            packet.candidate = &packet.table->settle(packet.cursor);
+        }
+    }
+}
+
+inline void Pipeline::begin_policy(Express& packet) {
+    if (packet.lane != Express::Lane::encap) {
+        return;
+    }
+    const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
+    if (policy != nullptr && !policy->table.small()) {
+        packet.table = &policy->table;
+        packet.cursor = policy->table.begin(packet.ip->from());
+    }
+}
+
+/// By the headers alone; asks for the binding's line, and for those of a frame further on.
+inline void Pipeline::sort(Express& packet, rte_mbuf** frames, unsigned at, unsigned count,
+                           std::uint64_t our_mac) const {
+    prefetch_frame(frames[std::min(at + kAhead, count - 1)]);
+    rte_mbuf* frame = frames[at];
     auto* begin = rte_pktmbuf_mtod(frame, std::uint8_t*);
     auto* ip = reinterpret_cast<Ipv4Header*>(begin + kEthernet);
     packet.lane = Express::Lane::general;
+    packet.table = nullptr;
+    packet.candidate = nullptr;
     if (!plain(*frame, begin, our_mac)) {
         return;
     }

@@ -5,7 +5,6 @@
 namespace homeward::pipeline {
 namespace {
 
-using stats::Event;
 using tables::Binding;
 
 /// What the general stages alone deal with: options, fragments, ICMP (echoes), nesting, SYNs, our own tunnel port.
@@ -67,28 +66,20 @@ inline bool Pipeline::may_decap(const Express& packet) const {
            sum == 0xffff;
 }
 
-/// Tunnel data from frame to frame: express_[first, end), or those before the one whose index is returned; that one is
-/// as it came.
-unsigned Pipeline::express_decap(unsigned first, unsigned end) {
-    Tally tally;
-    unsigned i = first;
-    for (; i < end; ++i) {
-        const Express& packet = express_[i];
-        Ipv4Header* inner = &inner_of(packet);
-        const unsigned length = inner->total_length.host();
-        if (!may_decap(packet) || !leads(inner->to()) || length > egress_.mtu) {
-            break;
-        }
-        decrement_ttl(*inner);
-        forget_offloads(*packet.mbuf);
-        tally.add(length);
-        auto* begin = reinterpret_cast<std::uint8_t*>(inner) - sizeof(EthernetHeader);
-        std::memcpy(begin, &egress_.header, sizeof egress_.header);
-        leave(packet.mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + length);
+/// Tunnel data from frame to frame. False: the packet is as it came.
+bool Pipeline::express_decap(Express& packet, Tally& tally) {
+    Ipv4Header* inner = &inner_of(packet);
+    const unsigned length = inner->total_length.host();
+    if (!may_decap(packet) || !leads(inner->to()) || length > egress_.mtu) {
+        return false;
     }
-    counters_.count(Event::uplink_packets, tally.packets);
-    counters_.count(Event::uplink_bytes, tally.bytes);
-    return i;
+    decrement_ttl(*inner);
+    forget_offloads(*packet.mbuf);
+    tally.add(length);
+    auto* begin = reinterpret_cast<std::uint8_t*>(inner) - sizeof(EthernetHeader);
+    std::memcpy(begin, &egress_.header, sizeof egress_.header);
+    leave(packet.mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + length);
+    return true;
 }
 
 }  // namespace homeward::pipeline

@@ -10,7 +10,6 @@
 namespace homeward::pipeline {
 namespace {
 
-using stats::Event;
 using tables::Binding;
 using tables::UplinkWord;
 
@@ -38,6 +37,12 @@ bool ordinary(const Ipv4Header& ip, be32 home_agent) {
     }
 }
 
+constexpr std::uint64_t kNamedAndUp = UplinkWord::kUp | UplinkWord::kName;
+
+constexpr std::uint64_t up_as(policy::Label name) {
+    return UplinkWord::kUp | std::uint64_t{name} << UplinkWord::kNameShift;
+}
+
 policy::FlowKey key_of(const Ipv4Header& ip) {
     policy::FlowKey key{.correspondent = ip.from(), .protocol = ip.protocol};
     if (has_ports(ip.protocol) && ip.total_length.host() >= sizeof ip + 2) {
@@ -47,17 +52,17 @@ policy::FlowKey key_of(const Ipv4Header& ip) {
     return key;
 }
 
-/// The slots of the binding's first line whose word fits, as bits: which of them it is decides no branch.
-inline unsigned fitting(const Binding& binding, std::uint64_t mask, std::uint64_t wanted) {
-    const auto fits = [&](unsigned slot) {
-        return static_cast<unsigned>((binding.uplink(slot).bits() & mask) == wanted) << slot;
-    };
-    static_assert(Binding::kFirstLine == 4);
-    return fits(0) | fits(1) | fits(2) | fits(3);
+/// The slots of the binding's first line whose word fits, as bits.
+unsigned fitting(const Binding& binding, std::uint64_t mask, std::uint64_t wanted) {
+    unsigned slots = 0;
+    for (unsigned slot = 0; slot < Binding::kFirstLine; ++slot) {
+        slots |= static_cast<unsigned>((binding.uplink(slot).bits() & mask) == wanted) << slot;
+    }
+    return slots;
 }
 
-/// Of several slots, the one that the node prefers. Rare with a policy: uplinks of the same label.
-[[gnu::cold, gnu::noinline]] unsigned first_in_order(std::uint32_t order, unsigned slots) {
+/// Of several slots, the one that the node prefers.
+unsigned first_in_order(std::uint32_t order, unsigned slots) {
     for (unsigned position = 0; position < Binding::count(order); ++position) {
         if ((slots >> Binding::slot(order, position) & 1) != 0) {
             return Binding::slot(order, position);
@@ -68,40 +73,61 @@ inline unsigned fitting(const Binding& binding, std::uint64_t mask, std::uint64_
 
 }  // namespace
 
-/// The first uplink of the rule, or of the node's order, that is up. A slot that is not in the order has an empty word,
-/// or for a moment that of an uplink just going or coming.
-inline bool Pipeline::choose(Express& packet) const {
+/// The first candidate for the packet's source, looked up in advance or now; null: the node has no policy.
+inline const policy::Candidate* Pipeline::candidate_of(const Express& packet) {
+    const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
+    if (policy == nullptr) {
+        return nullptr;
+    }
+    const policy::Table& table = policy->table;
+    if (table.small()) [[likely]] {
+        return &table.first(packet.ip->from());
+    }
+    indexed_ = true;
+    return packet.candidate != nullptr && packet.table == &table ? packet.candidate : &table.first(packet.ip->from());
+}
+
+/// The first uplink of the rule, or of the node's order, that is up.
+inline bool Pipeline::choose(Express& packet) {
     const Binding& binding = *packet.binding;
-    const std::uint32_t order = binding.order.load(std::memory_order_acquire);
-    const auto first_up = [&](std::uint64_t mask, std::uint64_t wanted) {
-        const unsigned slots = fitting(binding, mask, wanted);
-        if (slots == 0) {
-            return false;
-        }
-        const unsigned slot =
-            (slots & (slots - 1)) == 0 ? static_cast<unsigned>(std::countr_zero(slots)) : first_in_order(order, slots);
-        packet.uplink = binding.uplink(slot);  // the writer may have changed it: it must fit still
-        packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
-        return (packet.uplink.bits() & mask) == wanted;
-    };
-    if ((order & Binding::kSecondLine) != 0) {
+    if ((binding.order.load(std::memory_order_acquire) & Binding::kSecondLine) != 0) {
         return false;
     }
-    if (packet.candidate == nullptr) {
-        return first_up(UplinkWord::kUp, UplinkWord::kUp);
+    const policy::Candidate* candidate = candidate_of(packet);
+    if (candidate == nullptr) {
+        return choose_any(packet, UplinkWord::kUp, UplinkWord::kUp);
     }
-    const policy::Candidate* candidate = packet.candidate;
     if (!candidate->unconditional()) {
         candidate = &policy::Table::decide(*candidate, key_of(*packet.ip));
     }
-    return std::any_of(candidate->uplinks.begin(), candidate->uplinks.end(), [&](policy::Label name) {
-        return first_up(UplinkWord::kUp | UplinkWord::kName,
-                        UplinkWord::kUp | std::uint64_t{name} << UplinkWord::kNameShift);
-    });
+    const policy::LabelList& names = candidate->uplinks;
+    const policy::Label preferred = names[0];  // 0, nobody's, in an empty list
+    const unsigned slot = binding.likely_slot(preferred);
+    packet.uplink = binding.uplink(slot);
+    packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
+    if ((packet.uplink.bits() & kNamedAndUp) == up_as(preferred) && !names.empty()) [[likely]] {
+        return true;
+    }
+    return std::any_of(names.begin(), names.end(),
+                       [&](policy::Label name) { return choose_any(packet, kNamedAndUp, up_as(name)); });
+}
+
+/// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a
+/// moment that of an uplink just going or coming.
+[[gnu::noinline]] bool Pipeline::choose_any(Express& packet, std::uint64_t mask, std::uint64_t wanted) {
+    const Binding& binding = *packet.binding;
+    const unsigned slots = fitting(binding, mask, wanted);
+    if (slots == 0) {
+        return false;
+    }
+    const unsigned slot = first_in_order(binding.order.load(std::memory_order_acquire), slots);
+    packet.uplink = binding.uplink(slot);  // the writer may have changed it: it must fit still
+    packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
+    return (packet.uplink.bits() & mask) == wanted;
 }
 
 /// Everything that does not depend on the way out.
-inline bool Pipeline::may_encap(Express& packet) const {
+inline bool Pipeline::may_encap(Express& packet) {
     const Ipv4Header& ip = *packet.ip;
     return ordinary(ip, home_agent_) && routes_.lookup(ip.from()).kind() != tables::RouteKind::local &&
            choose(packet) && ip.total_length.host() <= packet.tunnel_mtu &&
@@ -132,25 +158,17 @@ inline bool Pipeline::may_encap(Express& packet) const {
     }
 }
 
-/// Packets to nodes from frame to frame: express_[first, end), or those before the one whose index is returned; that
-/// one is as it came.
-unsigned Pipeline::express_encap(unsigned first, unsigned end) {
-    Tally tally;
-    unsigned i = first;
-    for (; i < end; ++i) {
-        Express& packet = express_[i];
-        const unsigned length = packet.ip->total_length.host();
-        if (!may_encap(packet) || !leads(wire::Ipv4Address{packet.uplink.care_of()}) ||
-            length + sizeof(TunnelHeaders) > egress_.mtu) {
-            break;
-        }
-        decrement_ttl(*packet.ip);
-        tally.add(length);
-        enter_tunnel(packet, length, egress_);
+/// A packet to a node from frame to frame. False: the packet is as it came.
+bool Pipeline::express_encap(Express& packet, Tally& tally) {
+    const unsigned length = packet.ip->total_length.host();
+    if (!may_encap(packet) || !leads(wire::Ipv4Address{packet.uplink.care_of()}) ||
+        length + sizeof(TunnelHeaders) > egress_.mtu) {
+        return false;
     }
-    counters_.count(Event::downlink_packets, tally.packets);
-    counters_.count(Event::downlink_bytes, tally.bytes);
-    return i;
+    decrement_ttl(*packet.ip);
+    tally.add(length);
+    enter_tunnel(packet, length, egress_);
+    return true;
 }
 
 }  // namespace homeward::pipeline

@@ -27,9 +27,11 @@ BindingPage* Directory::new_page() {
 }
 
 Binding& Directory::make(wire::Ipv4Address address) {
-    std::atomic<Branch*>& root = root_[address.host() >> 16];
+    const unsigned high = address.host() >> 16;
+    std::atomic<Branch*>& root = root_[high];
     if (root.load(std::memory_order_relaxed) == nullptr) {
         root.store(branches_.emplace_back(std::make_unique<Branch>()).get(), std::memory_order_release);
+        branched_[high / 64].fetch_or(std::uint64_t{1} << high % 64, std::memory_order_release);
     }
     auto& cell = (*root.load(std::memory_order_relaxed))[address.host() >> BindingPage::kShift & (kPages - 1)];
     if (cell.load(std::memory_order_relaxed) == nullptr) {
@@ -51,7 +53,7 @@ void Directory::for_each(const std::function<void(Binding&, wire::Ipv4Address)>&
 }
 
 std::size_t Directory::memory_bytes() const noexcept {
-    return kRoot * sizeof(void*) + branches_.size() * sizeof(Branch) + pages_ * sizeof(BindingPage);
+    return sizeof branched_ + kRoot * sizeof(void*) + branches_.size() * sizeof(Branch) + pages_ * sizeof(BindingPage);
 }
 
 }  // namespace homeward::tables

@@ -47,6 +47,22 @@ Placement place(const Binding& binding, const ipc::Binding& record) {
     return placement;
 }
 
+/// Of several uplinks of one name, the first in the node's order that is up.
+std::uint16_t slots_by_name(const Binding& binding, std::uint32_t order) {
+    unsigned slots = 0;
+    for (const bool up : {false, true}) {
+        for (unsigned position = Binding::count(order); position-- > 0;) {
+            const unsigned slot = Binding::slot(order, position);
+            const UplinkWord word = binding.uplink(slot);
+            if (slot < Binding::kFirstLine && word.up() == up) {
+                const unsigned shift = Binding::name_shift(word.name());
+                slots = (slots & ~(3U << shift)) | slot << shift;
+            }
+        }
+    }
+    return static_cast<std::uint16_t>(slots);
+}
+
 std::string refused(wire::Ipv4Address address, const char* reason) {
     return "binding of " + address.to_string() + ": " + reason;
 }
@@ -121,6 +137,7 @@ void Tables::write_uplinks(Binding& binding, const ipc::Binding& record, Policy*
         home_by_tuple_[tuple(uplink.care_of, uplink.port)] = record.home_address;
     }
     refresh_mtu(binding, placement.order);
+    binding.slot_by_name.store(slots_by_name(binding, placement.order), std::memory_order_relaxed);
     binding.order.store(placement.order, std::memory_order_release);
     for (unsigned slot = 0; slot < ipc::kMaxUplinks; ++slot) {
         if ((placement.used >> slot & 1) == 0) {

@@ -82,15 +82,19 @@ class Pipeline {
     // express.cpp, express_decap.cpp, express_encap.cpp
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
-    void sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const;
-    unsigned run_end(unsigned first, unsigned count) const;
-    void look_up_policies(unsigned count);
+    void sort(Express& packet, rte_mbuf** frames, unsigned at, unsigned count, std::uint64_t our_mac) const;
+    void count_carried(const Carried& carried);
+    void act(std::uint16_t port, rte_mbuf** frames, unsigned i, unsigned& done, Carried& carried);
+    void look_up_policies(unsigned at, unsigned count);
+    static void begin_policy(Express& packet);
     bool may_decap(const Express& packet) const;
     bool tuple_holds(const Express& packet, const UdpHeader& udp) const;
-    unsigned express_decap(unsigned first, unsigned end);
-    bool may_encap(Express& packet) const;
-    bool choose(Express& packet) const;
-    unsigned express_encap(unsigned first, unsigned end);
+    bool express_decap(Express& packet, Tally& tally);
+    bool may_encap(Express& packet);
+    const policy::Candidate* candidate_of(const Express& packet);
+    bool choose(Express& packet);
+    static bool choose_any(Express& packet, std::uint64_t mask, std::uint64_t wanted);
+    bool express_encap(Express& packet, Tally& tally);
     void enter_tunnel(const Express& packet, unsigned length, const Egress& egress);
     bool leads(wire::Ipv4Address to);
     bool resolve(tables::Route route, std::uint32_t next_hop);
@@ -197,6 +201,7 @@ class Pipeline {
     be32 home_agent_;
     std::uint64_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
     Egress egress_;               ///< the last way out that a packet of this call took
+    bool indexed_ = false;        ///< a packet of the last burst had a policy that is worth looking up in steps
     std::array<Express, kBurst> express_;
     PacketList tunnelled_;  ///< tunnel data for us
     PacketList arrived_;    ///< IPv4 whose destination is to be looked at

@@ -75,9 +75,9 @@ const Policy& closed_policy();
 struct alignas(64) Binding {
     // The line a worker touches first: enough for a node with up to four uplinks.
     std::atomic<const Policy*> policy{&closed_policy()};  ///< null: the first uplink that is up, in order
-    std::atomic<std::uint32_t> order{0};      ///< count in bits 0–3, then 3 bits per position, kSecondLine
-    std::atomic<std::uint16_t> clamp_mtu{0};  ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
-    std::uint16_t unused = 0;
+    std::atomic<std::uint32_t> order{0};         ///< count in bits 0–3, then 3 bits per position, kSecondLine
+    std::atomic<std::uint16_t> clamp_mtu{0};     ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
+    std::atomic<std::uint16_t> slot_by_name{0};  ///< a hint: 2 bits at 2 * (name % 8), a slot of this line
     std::array<std::atomic<std::uint16_t>, ipc::kMaxUplinks> mtu{};      ///< tunnel MTU in force, by slot
     std::array<std::atomic<std::uint64_t>, ipc::kMaxUplinks> uplinks{};  ///< UplinkWord bits, by slot; last 4: 2nd line
     // Writer only.
@@ -93,6 +93,11 @@ struct alignas(64) Binding {
     static constexpr unsigned slot(std::uint32_t order, unsigned position) noexcept {
         return order >> (4 + 3 * position) & 7;
     }
+    /// Where an uplink of this name probably is: the reader must look whether its word says so.
+    unsigned likely_slot(std::uint8_t name) const noexcept {
+        return unsigned{slot_by_name.load(std::memory_order_relaxed)} >> name_shift(name) & (kFirstLine - 1);
+    }
+    static constexpr unsigned name_shift(std::uint8_t name) noexcept { return 2 * (name & 7U); }
     bool bound() const noexcept { return count(order.load(std::memory_order_acquire)) != 0; }
     UplinkWord uplink(unsigned slot) const noexcept {
         return UplinkWord{uplinks[slot].load(std::memory_order_acquire)};
@@ -101,9 +106,9 @@ struct alignas(64) Binding {
 static_assert(sizeof(Binding) == 128, "1M bindings with their directories stay far below 320 bytes each");
 static_assert(offsetof(Binding, uplinks) == 32);
 
-/// The smallest unit that is allocated: bindings of 64 neighbouring addresses.
+/// The smallest unit that is allocated, 128 KB: bindings of 1,024 neighbouring addresses.
 struct BindingPage {
-    static constexpr unsigned kShift = 6;
+    static constexpr unsigned kShift = 10;
     static constexpr unsigned kBindings = 1U << kShift;
 
     std::array<Binding, kBindings> bindings{};
