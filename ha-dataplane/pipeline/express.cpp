@@ -58,7 +58,7 @@ bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_ma
 void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     const std::uint64_t our_mac = beginning(shared_->ports[port].mac);
     const unsigned lag = std::min(count, kActLag);
-    const bool indexed = std::exchange(indexed_, false);
+    const bool indexed = indexed_;
     Carried carried;
     unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
     for (unsigned at = 0; at < lag; ++at) {
@@ -76,6 +76,9 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
             look_up_policies(at, count);
         }
         act(port, frames, at - lag, done, carried);
+    }
+    if (carried.down.packets != 0) {
+        indexed_ = std::exchange(large_seen_, false);
     }
     count_carried(carried);
     if (done != count) {

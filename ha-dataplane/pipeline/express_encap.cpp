@@ -83,7 +83,7 @@ inline const policy::Candidate* Pipeline::candidate_of(const Express& packet) {
     if (table.small()) [[likely]] {
         return &table.first(packet.ip->from());
     }
-    indexed_ = true;
+    large_seen_ = true;
     return packet.candidate != nullptr && packet.table == &table ? packet.candidate : &table.first(packet.ip->from());
 }
 

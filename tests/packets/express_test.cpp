@@ -195,7 +195,11 @@ const World kWorlds[] = {
          lab.put(node);
      }},
     {"little_headroom", [](Lab& lab) { lab.headroom = 20; }},
-    {"large_policy", [](Lab& lab) { lab.put_policy(1, large_policy()); }},
+    {"large_policy",
+     [](Lab& lab) {
+         lab.put_policy(1, large_policy());
+         lab.put(lab.node_record());
+     }},
     {"two_uplinks_of_one_name",
      [](Lab& lab) {
          ipc::Binding node = lab.node_record();
@@ -213,8 +217,8 @@ const World kWorlds[] = {
      [](Lab& lab) {
          ipc::Binding node = lab.node_record();
          node.uplinks[0].label = 10;
-         lab.put(node);
          lab.put_policy(1, {.rules = {{.correspondent = {}, .protocol = 17, .uplinks = {10, 2}}}, .fallback = {2, 10}});
+         lab.put(node);
      }},
     {"more_uplinks_than_a_line_has",
      [](Lab& lab) {

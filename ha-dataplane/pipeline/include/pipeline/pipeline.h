@@ -201,7 +201,8 @@ class Pipeline {
     be32 home_agent_;
     std::uint64_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
     Egress egress_;               ///< the last way out that a packet of this call took
-    bool indexed_ = false;        ///< a packet of the last burst had a policy that is worth looking up in steps
+    bool large_seen_ = false;     ///< a packet of this call has a policy that is worth looking up in steps
+    bool indexed_ = false;        ///< one of the last call that encapsulated had: it is done in advance
     std::array<Express, kBurst> express_;
     PacketList tunnelled_;  ///< tunnel data for us
     PacketList arrived_;    ///< IPv4 whose destination is to be looked at
