@@ -1,14 +1,14 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic
+.PHONY: all bench bench-check bench-ha bench-handover bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
   g++ meson ninja-build pkg-config python3 clang libclang-rt-14-dev \
   libdpdk-dev libbpf-dev bpftool libmnl-dev libyaml-dev libasio-dev libboost-dev libspdlog-dev libfmt-dev \
   libcli11-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libsystemd-dev \
-  libgtest-dev libgmock-dev libbenchmark-dev python3-pytest python3-scapy python3-matplotlib \
+  libgtest-dev libgmock-dev libbenchmark-dev python3-pytest python3-scapy python3-numpy python3-matplotlib \
   iproute2 iputils-ping nftables ethtool procps tcpdump tshark curl iperf3 vsftpd ffmpeg \
   clang-format clang-tidy cppcheck shellcheck pyflakes3
 
@@ -19,7 +19,7 @@ NIC_PACKAGES := qemu-system-x86 kmod pciutils $(DPDK_PROGRAMS)
 # The node for arm64: a compiler, libraries that have archives, and somebody to run the tests.
 ARM64_PACKAGES := g++-aarch64-linux-gnu qemu-user-static \
   $(addsuffix :arm64,libbpf-dev libelf-dev zlib1g-dev libyaml-dev libssl-dev libgtest-dev libgmock-dev)
-# What bench-veth compares with: testpmd and other tunnels.
+# What bench-veth and bench-handover compare with: testpmd and other tunnels.
 BENCH_PACKAGES := $(DPDK_PROGRAMS) wireguard-go wireguard-tools fastd openvpn openssl
 
 SANITIZE :=
@@ -66,7 +66,7 @@ ifeq ($(SANITIZE),)
 test test-nic: PACKAGES += $(NIC_PACKAGES)
 endif
 cross-arm64 test-arm64: PACKAGES += $(ARM64_PACKAGES)
-bench-veth: PACKAGES += $(BENCH_PACKAGES)
+bench-handover bench-veth: PACKAGES += $(BENCH_PACKAGES)
 
 demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)
 	tools/build $(BUILD) $(SETUP)
@@ -85,6 +85,11 @@ bench-veth: deps  ## the home agent beside testpmd and other tunnels, over veth 
 	tools/build $(BUILD) $(SETUP)
 	ninja -C $(BUILD) bench-veth
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/veth/run.py --build $(BUILD)
+
+bench-handover: deps  ## interruptions by moves, beside MPTCP, wireguard-go and plain routes (root, 8 minutes)
+	tools/build $(BUILD) $(SETUP)
+	ninja -C $(BUILD) bench-handover
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/handover/run.py --build $(BUILD)
 
 bench-check:  ## hold build/bench against bench/floors
 	/usr/bin/python3 -B bench/check.py --build $(BUILD)

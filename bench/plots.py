@@ -33,6 +33,25 @@ def draw_bars(path, title, names, series):
     _finish(pyplot, figure, axes, path)
 
 
+def draw_arrivals(path, title, panels):
+    """Sequence over time around an event, a panel for each name. `panels`: name → (event with start and end in seconds,
+    way → records with number and received in nanoseconds). A message that never came leaves a hole."""
+    pyplot = _pyplot()
+    figure, grid = pyplot.subplots(len(panels), 1, figsize=(9, 1 + 2.2 * len(panels)), sharex=False, squeeze=False)
+    for axes, (name, (event, ways)) in zip(grid[:, 0], panels.items()):
+        begin, end = event.start - 0.1, min(event.end + 0.1, event.start + 20)
+        for way, records in ways.items():
+            kept = records[(records["received"] >= begin * 1e9) & (records["received"] < end * 1e9)]
+            if len(kept):
+                axes.plot(kept["received"] / 1e6 - event.start * 1e3, kept["number"] - kept["number"][0], ".", ms=2, label=way)
+        axes.axvline(0, color="0.5", lw=0.8)
+        axes.set(ylabel=f"{name}\nnumber")
+        axes.grid(alpha=0.3)
+    grid[0, 0].set_title(title)
+    grid[-1, 0].set_xlabel("ms after the event")
+    _finish(pyplot, figure, grid[0, 0], path)
+
+
 def _pyplot():
     import matplotlib
     matplotlib.use("Agg")
