@@ -88,6 +88,12 @@ std::string binding_report(const Answer& binding, const Paint& paint) {
     return out;
 }
 
+/// `fast`, or `slow (why)`.
+std::string path_text(const Answer& path) {
+    const std::string reason = path.text("reason", "");
+    return path.text("path") + (reason.empty() ? "" : " (" + reason + ")");
+}
+
 std::string uplink_report(const Answer& uplink, const Paint& paint) {
     const std::string state = uplink.text("state");
     const std::string reason = uplink.text("reason", "");
@@ -106,6 +112,10 @@ std::string uplink_report(const Answer& uplink, const Paint& paint) {
     }
     if (const auto rtt = uplink.number("rtt_ms")) {
         out += line(paint, "round trip", fmt::format("{:.1f} ms, tunnel MTU {}", *rtt, uplink.count("tunnel_mtu")));
+    }
+    if (uplink.at("path_up").present()) {
+        out += line(paint, "path",
+                    fmt::format("up {}, down {}", path_text(uplink.at("path_up")), path_text(uplink.at("path_down"))));
     }
     out += line(
         paint, "transfer",

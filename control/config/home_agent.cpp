@@ -175,7 +175,11 @@ void read_dataplane(const Value& value, Dataplane& out) {
     if (const auto found = map.find("eal")) {
         out.eal = read_texts(*found);
     }
-    read_tunnel_choices(map, out.udp_checksum, out.ecn, out.clamp_mss);
+    if (const auto found = map.find("udp_checksum")) {
+        out.udp_checksum =
+            found->one_of<ipc::Checksum>({{"compute", ipc::Checksum::compute}, {"zero", ipc::Checksum::zero}});
+    }
+    read_tunnel_choices(map, out.ecn, out.clamp_mss);
     if (const auto found = map.find("icmp_errors_per_s")) {
         out.icmp_errors_per_s = found->number<std::uint32_t>(0, 1'000'000);
     }
@@ -254,10 +258,7 @@ UplinkNames read_uplink_names(const Value& value) {
 
 }  // namespace
 
-void read_tunnel_choices(const Map& map, ipc::Checksum& checksum, ipc::Ecn& ecn, bool& clamp_mss) {
-    if (const auto found = map.find("udp_checksum")) {
-        checksum = found->one_of<ipc::Checksum>({{"compute", ipc::Checksum::compute}, {"zero", ipc::Checksum::zero}});
-    }
+void read_tunnel_choices(const Map& map, ipc::Ecn& ecn, bool& clamp_mss) {
     if (const auto found = map.find("ecn")) {
         ecn = found->one_of<ipc::Ecn>({{"compatibility", ipc::Ecn::compatibility}, {"normal", ipc::Ecn::normal}});
     }

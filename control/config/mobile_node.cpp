@@ -102,7 +102,8 @@ void read_registration(const Value& value, MobileNode& out) {
 }
 
 void read_tunnel(const Value& value, MobileNode& out) {
-    const Map map{value, {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "offload", "require_bpf"}};
+    const Map map{
+        value, {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "offload", "require_bpf", "fast_path"}};
     if (const auto found = map.find("interface")) {
         out.interface = read_device_name(*found);
         for (const UplinkConfig& uplink : out.uplinks) {
@@ -114,7 +115,12 @@ void read_tunnel(const Value& value, MobileNode& out) {
     if (const auto found = map.find("mtu"); found && found->raw() != "automatic") {
         out.mtu = found->number<std::uint16_t>(576, 9216);
     }
-    read_tunnel_choices(map, out.udp_checksum, out.ecn, out.clamp_mss);
+    if (const auto found = map.find("udp_checksum")) {
+        out.udp_checksum = found->one_of<OuterChecksum>({{"automatic", OuterChecksum::automatic},
+                                                         {"compute", OuterChecksum::compute},
+                                                         {"zero", OuterChecksum::zero}});
+    }
+    read_tunnel_choices(map, out.ecn, out.clamp_mss);
     if (const auto found = map.find("ipv6")) {
         out.ipv6 = found->one_of<Ipv6>({{"block", Ipv6::block}, {"leave", Ipv6::leave}});
     }
@@ -123,6 +129,9 @@ void read_tunnel(const Value& value, MobileNode& out) {
     }
     if (const auto found = map.find("require_bpf")) {
         out.require_bpf = found->boolean();
+    }
+    if (const auto found = map.find("fast_path")) {
+        out.fast_path = found->one_of<FastPath>({{"automatic", FastPath::automatic}, {"off", FastPath::off}});
     }
 }
 

@@ -88,6 +88,7 @@ std::vector<std::string> needs_restart(const MobileNode& current, const MobileNo
     found.compare("tunnel.clamp_mss", current.clamp_mss, next.clamp_mss);
     found.compare("tunnel.ipv6", current.ipv6, next.ipv6);
     found.compare("tunnel.offload", current.offload, next.offload);
+    found.compare("tunnel.fast_path", current.fast_path, next.fast_path);
     found.compare("tunnel.require_bpf", current.require_bpf, next.require_bpf);
     found.compare("routing.routes", current.routes, next.routes);
     found.compare("routing.excluded", current.excluded, next.excluded);

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <vector>
 
+#include "per_cpu.h"
 #include "steering.skel.h"
 
 namespace homeward::bpf {
@@ -68,6 +69,14 @@ int update(int map, const std::vector<homeward_lpm_key>& keys, const std::vector
         }
     }
     return 0;
+}
+
+/// As count_rule in ebpf/policy_lookup.h.
+std::uint32_t rule_slot(std::uint32_t rule) {
+    if (rule == policy::kFallbackRule) {
+        return HOMEWARD_DEFAULT_RULE;
+    }
+    return std::min<std::uint32_t>(rule, HOMEWARD_LATER_RULES);
 }
 
 }  // namespace
@@ -128,11 +137,13 @@ Result<UniqueFd> Steering::fill(const policy::Table& table) {
     return trie;
 }
 
-Status Steering::swap(const UniqueFd& trie) {
+Status Steering::swap(const UniqueFd& trie, std::size_t rules) {
     const int slot_value = trie.get();
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.policy), &kSlot, &slot_value, BPF_ANY) != 0) {
         return Error{"swapping the BPF policy map: " + reason(errno)};
     }
+    clear_rules();
+    rules_ = rules;
     return {};
 }
 
@@ -153,16 +164,31 @@ Status Steering::set_uplink(policy::Label label, bool usable, std::uint8_t queue
 
 Steering::Counters Steering::counters() const {
     Counters sums{};
-    const int cpus = libbpf_num_possible_cpus();
-    std::vector<std::uint64_t> values(static_cast<std::size_t>(std::max(cpus, 1)));
     for (std::uint32_t which = 0; which < HOMEWARD_STEERING_COUNTERS; ++which) {
-        if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counters), &which, values.data()) == 0) {
-            for (const std::uint64_t value : values) {
-                sums[which] += value;
-            }
-        }
+        sums[which] = sum_of<std::uint64_t>(bpf_map__fd(skeleton_->maps.counters), which);
     }
     return sums;
+}
+
+homeward_traffic Steering::carried_by(std::uint32_t rule) const {
+    return sum_of<homeward_traffic>(bpf_map__fd(skeleton_->maps.rules), rule_slot(rule));
+}
+
+void Steering::clear_rules() {
+    const int map = bpf_map__fd(skeleton_->maps.rules);
+    const std::vector<homeward_traffic> zeros(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+    const auto clear = [&](std::uint32_t slot) { bpf_map_update_elem(map, &slot, zeros.data(), BPF_ANY); };
+    for (std::uint32_t slot = 0; slot < rules_ && slot < HOMEWARD_RULES_COUNTED; ++slot) {
+        clear(slot);
+    }
+    clear(HOMEWARD_LATER_RULES);
+    clear(HOMEWARD_DEFAULT_RULE);
+}
+
+Steering::Maps Steering::maps() const {
+    return {bpf_map__fd(skeleton_->maps.policy), bpf_map__fd(skeleton_->maps.uplinks),
+            bpf_map__fd(skeleton_->maps.fragments), bpf_map__fd(skeleton_->maps.counters),
+            bpf_map__fd(skeleton_->maps.rules)};
 }
 
 int Steering::program_fd() const {

@@ -51,6 +51,7 @@ void Agent::pump() {
                 open_socket(slot);
             }
         }
+        update_fast_path();
     }
     if (shut_down_done_ && client_->finished()) {
         restore();
@@ -99,7 +100,7 @@ bool Agent::open_socket(unsigned slot) {
     settings.care_of = uplink.attachment.address->address;
     settings.home_agent = home_agent_;
     settings.port = uplink.port;
-    settings.zero_checksum = config_.udp_checksum == ipc::Checksum::zero;
+    settings.zero_checksum = config_.udp_checksum == config::OuterChecksum::zero;
     settings.trains = config_.offload;
     Result<UniqueFd> socket = tunnel::open_uplink_socket(settings);
     UniqueFd duplicate{socket ? ::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0) : -1};
@@ -228,7 +229,7 @@ void Agent::update_mtu() {
         smallest = smallest == 0 ? uplink.tunnel_mtu : std::min(smallest, uplink.tunnel_mtu);
     }
     if (smallest == 0) {
-        return;
+        return update_fast_path();
     }
     if (config_.clamp_mss) {
         loop_->set_max_mss(static_cast<std::uint16_t>(std::min<std::uint32_t>(smallest, 65535) - kTcpIpHeaders));
@@ -237,6 +238,7 @@ void Agent::update_mtu() {
         report("mtu", config_.interface + " has MTU " + std::to_string(smallest));
         interface_mtu_ = smallest;
     }
+    update_fast_path();
 }
 
 }  // namespace homeward::mn

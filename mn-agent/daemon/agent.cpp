@@ -181,15 +181,13 @@ void Agent::arm_sample_timer() {
 void Agent::sample() {
     for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
         UplinkRuntime& uplink = uplinks_[slot];
-        const tunnel::UplinkCounters& counters = loop_->counters(slot);
-        const std::uint64_t packets = counters.tx_packets.load(std::memory_order_relaxed);
-        const std::uint64_t tx = counters.tx_bytes.load(std::memory_order_relaxed);
-        const std::uint64_t rx = counters.rx_bytes.load(std::memory_order_relaxed);
-        if (std::exchange(uplink.sampled_tx_packets, packets) != packets) {
+        const bpf::FastPath::Traffic up = sent(slot);
+        const bpf::FastPath::Traffic down = received(slot);
+        if (std::exchange(uplink.sampled_tx_packets, up.packets) != up.packets) {
             client_->data_sent(config_.uplinks[slot].label, monotonic());
         }
-        uplink.tx_bps = (tx - std::exchange(uplink.sampled_tx_bytes, tx)) * 8;
-        uplink.rx_bps = (rx - std::exchange(uplink.sampled_rx_bytes, rx)) * 8;
+        uplink.tx_bps = (up.bytes - std::exchange(uplink.sampled_tx_bytes, up.bytes)) * 8;
+        uplink.rx_bps = (down.bytes - std::exchange(uplink.sampled_rx_bytes, down.bytes)) * 8;
         if (coordinator_->state(slot) == handover::State::attached && !uplink.socket && open_socket(slot)) {
             client_->uplink_up(config_.uplinks[slot].label, static_cast<std::uint8_t>(config_.uplinks[slot].technology),
                                uplink.attachment.address->address,
@@ -197,6 +195,9 @@ void Agent::sample() {
         }
     }
     update_mtu();
+    if (fast_path_ && fast_path_->repair()) {
+        report("fast-path", "the fast path was put back where it could be");
+    }
     pump();
 }
 
@@ -214,7 +215,7 @@ bool Agent::request(const std::string& name, handover::Request request) {
 void Agent::apply(PreparedPolicy prepared, bool first) {
     const auto start = steady_clock::now();
     if (steering_) {
-        if (Status status = steering_->swap(prepared.trie); !status) {
+        if (Status status = steering_->swap(prepared.trie, prepared.file.policy.rules.size()); !status) {
             last_error_ = status.error().text;
             spdlog::error("{}", last_error_);
             return;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "admin/event_log.h"
+#include "bpf_steering/fast_path.h"
 #include "bpf_steering/steering.h"
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
@@ -88,6 +89,15 @@ class Agent {
     const tunnel::Loop& loop() const { return *loop_; }
     const bpf::Steering* steering() const { return steering_.get(); }
     const std::string& steering_reason() const { return steering_reason_; }
+    /// Which way packets of an uplink take, up and down, and why not the fast one.
+    bpf::FastPath::Way way_up(unsigned slot) const;
+    bpf::FastPath::Way way_down(unsigned slot) const;
+    /// Inner packets of an uplink that never visited user space.
+    bpf::FastPath::Traffic sent_fast(unsigned slot) const;
+    bpf::FastPath::Traffic received_fast(unsigned slot) const;
+    /// Whichever way they took.
+    bpf::FastPath::Traffic sent(unsigned slot) const;
+    bpf::FastPath::Traffic received(unsigned slot) const;
     const std::string& last_error() const { return last_error_; }
     const policy::Table& table() const { return *table_; }
     const policy::Generation& generation() const { return generation_; }
@@ -98,6 +108,12 @@ class Agent {
     static std::chrono::nanoseconds monotonic();
 
   private:
+    // fast_path.cpp
+    void open_fast_path();
+    void update_fast_path(unsigned slot);
+    void update_fast_path();
+    wire::Ipv4Address next_hop(unsigned slot) const;
+
     // start.cpp
     Status open_tunnel();
     Status load_steering();
@@ -149,6 +165,8 @@ class Agent {
     std::unique_ptr<bpf::Steering> steering_;
     std::string steering_reason_;
     std::unique_ptr<tunnel::TunDevice> tun_;
+    std::unique_ptr<bpf::FastPath> fast_path_;
+    std::string fast_path_reason_;  ///< why there is none
     std::unique_ptr<tunnel::Loop> loop_;
     std::unique_ptr<uplinks::LinkWatch> watch_;
     std::unique_ptr<handover::Coordinator> coordinator_;

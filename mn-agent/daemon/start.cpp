@@ -83,7 +83,7 @@ Status Agent::open_tunnel() {
     }
     settings.steered = steering_ != nullptr;
     settings.offload = config_.offload;
-    settings.trains = config_.udp_checksum == ipc::Checksum::compute;
+    settings.trains = config_.udp_checksum != config::OuterChecksum::zero;
     settings.ecn_normal_mode = config_.ecn == ipc::Ecn::normal;
     loop_ = std::make_unique<tunnel::Loop>(*tun_, settings);
     if (steering_) {
@@ -106,6 +106,7 @@ Status Agent::enter_home(wire::Ipv4Address address) {
     }
     home_address_ = address;
     loop_->set_home_address(address);
+    update_fast_path();
     if (Status status = routing_->enter(address); !status || config_.dns.empty()) {
         return status;
     }
@@ -185,6 +186,7 @@ Status Agent::start() {
     if (const int error = routing_->set_link(config_.interface, true, interface_mtu_); error != 0) {
         return Error{"bringing " + config_.interface + " up: " + std::strerror(error)};
     }
+    open_fast_path();
     client_ = std::make_unique<registration::Client>(client_config());
     apply(std::move(*policy), true);
     if (config_.home_address) {

@@ -49,11 +49,20 @@ std::string uplink_reason(const Agent& agent, unsigned slot) {
     return uplink.fault.empty() ? uplink.binding.reason : uplink.fault;
 }
 
+/// An uplink without a socket carries nothing: null.
+json way_view(const bpf::FastPath::Way& way, const UplinkRuntime& uplink) {
+    if (!uplink.socket) {
+        return nullptr;
+    }
+    return {{"path", way.fast ? "fast" : "slow"}, {"reason", way.reason}};
+}
+
 json uplink_view(const Agent& agent, unsigned slot) {
     const config::UplinkConfig& configured = agent.config().uplinks[slot];
     const UplinkRuntime& uplink = agent.uplink(slot);
     const uplinks::Attachment& present = agent.coordinator().present(slot);
-    const tunnel::UplinkCounters& counters = agent.loop().counters(slot);
+    const bpf::FastPath::Traffic sent = agent.sent(slot);
+    const bpf::FastPath::Traffic received = agent.received(slot);
     const auto gateway = configured.gateway ? configured.gateway : present.gateway;
     json view{{"name", configured.name},
               {"interface", configured.interface},
@@ -68,10 +77,12 @@ json uplink_view(const Agent& agent, unsigned slot) {
               {"last_reply_ago_s", since(uplink.binding.last_reply_at)},
               {"renews_in_s", until(uplink.binding.renews_at)},
               {"expires_in_s", until(uplink.binding.expires_at)},
-              {"tx_packets", counters.tx_packets.load(std::memory_order_relaxed)},
-              {"tx_bytes", counters.tx_bytes.load(std::memory_order_relaxed)},
-              {"rx_packets", counters.rx_packets.load(std::memory_order_relaxed)},
-              {"rx_bytes", counters.rx_bytes.load(std::memory_order_relaxed)},
+              {"path_up", way_view(agent.way_up(slot), uplink)},
+              {"path_down", way_view(agent.way_down(slot), uplink)},
+              {"tx_packets", sent.packets},
+              {"tx_bytes", sent.bytes},
+              {"rx_packets", received.packets},
+              {"rx_bytes", received.bytes},
               {"tx_bps", uplink.tx_bps},
               {"rx_bps", uplink.rx_bps}};
     view["rtt_ms"] = uplink.binding.round_trip ? json(seconds(*uplink.binding.round_trip) * 1000) : json(nullptr);
@@ -185,6 +196,15 @@ json generation_view(const policy::Generation& generation) {
     return {{"version", generation.version}, {"digest", policy::to_hex(generation.digest)}};
 }
 
+/// What the rule carried since it came into force, where the kernel counts it.
+void put_traffic(const Agent& agent, std::uint32_t rule, json& view) {
+    if (agent.steering() != nullptr && rule < HOMEWARD_RULES_COUNTED) {
+        const homeward_traffic traffic = agent.steering()->carried_by(rule);
+        view["packets"] = traffic.packets;
+        view["bytes"] = traffic.bytes;
+    }
+}
+
 json policy_view(const Agent& agent, bool all) {
     const policy::Policy& policy = agent.config().policy.policy;
     json rules = json::array();
@@ -196,6 +216,7 @@ json policy_view(const Agent& agent, bool all) {
                          {"protocol", protocol_name(rule.protocol)},
                          {"ports", ports_text(rule.ports)},
                          {"uplinks", label_names(agent, rule.uplinks)}});
+        put_traffic(agent, static_cast<std::uint32_t>(i), rules.back());
     }
     const auto& peer = agent.peer_policy();
     return {{"generation", generation_view(agent.generation())},
@@ -313,10 +334,14 @@ std::map<std::string, std::uint64_t> counters_of(const Agent& agent) {
     for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
         const std::string prefix = "uplink." + agent.config().uplinks[slot].name + ".";
         const tunnel::UplinkCounters& uplink = agent.loop().counters(slot);
-        counters[prefix + "tx_packets"] = uplink.tx_packets.load(std::memory_order_relaxed);
-        counters[prefix + "tx_bytes"] = uplink.tx_bytes.load(std::memory_order_relaxed);
-        counters[prefix + "rx_packets"] = uplink.rx_packets.load(std::memory_order_relaxed);
-        counters[prefix + "rx_bytes"] = uplink.rx_bytes.load(std::memory_order_relaxed);
+        const bpf::FastPath::Traffic sent = agent.sent(slot);
+        const bpf::FastPath::Traffic received = agent.received(slot);
+        counters[prefix + "tx_packets"] = sent.packets;
+        counters[prefix + "tx_bytes"] = sent.bytes;
+        counters[prefix + "rx_packets"] = received.packets;
+        counters[prefix + "rx_bytes"] = received.bytes;
+        counters[prefix + "tx_fast_packets"] = agent.sent_fast(slot).packets;
+        counters[prefix + "rx_fast_packets"] = agent.received_fast(slot).packets;
         counters[prefix + "moved_in"] = uplink.moved.load(std::memory_order_relaxed);
     }
     return counters;

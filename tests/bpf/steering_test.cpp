@@ -82,7 +82,7 @@ class SteeringTest : public testing::Test {
         ASSERT_TRUE(table) << table.error().text;
         Result<UniqueFd> trie = Steering::fill(*table);
         ASSERT_TRUE(trie) << trie.error().text;
-        ASSERT_TRUE(steering->swap(*trie));
+        ASSERT_TRUE(steering->swap(*trie, policy.rules.size()));
     }
     int run(const std::vector<std::uint8_t>& bytes) const {
         LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes.data(),

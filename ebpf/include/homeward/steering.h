@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Map keys and values of the steering program: one definition for the kernel's side and the agent's.
+/* Map keys and values of policy lookup, which the steering program and the fast path share: one definition for the
+ * kernel's side and the agent's.
  *
  * The agent compiles its policy into `policy`: a map of maps with one slot that holds an LPM trie. A reload fills a
  * new trie and replaces the slot, so a packet sees the old table or the new one, never a mixture. `uplinks` says
@@ -56,9 +57,22 @@ struct homeward_fragment_key {
     __u8 reserved;
 };
 
+/* What a policy's rules carried: per-CPU array indexed by the rule; rules from HOMEWARD_RULES_COUNTED on share a slot,
+ * the default has the last. Writer: whichever program decided the packet's way. The agent clears it with a new policy.
+ */
+#define HOMEWARD_RULES_COUNTED 4096
+#define HOMEWARD_LATER_RULES HOMEWARD_RULES_COUNTED
+#define HOMEWARD_DEFAULT_RULE (HOMEWARD_RULES_COUNTED + 1)
+#define HOMEWARD_RULE_SLOTS (HOMEWARD_RULES_COUNTED + 2)
+
+struct homeward_traffic {
+    __u64 packets; /* as they cross the link: a large segment counts as what it will be cut into */
+    __u64 bytes;   /* of inner packets */
+};
+
 /* Per-CPU array indexed by HOMEWARD_STEERING_*. */
 enum homeward_steering_counter {
-    HOMEWARD_STEERING_PACKETS,   /* packets the program classified */
+    HOMEWARD_STEERING_PACKETS,   /* packets classified, by either program; a large segment is one */
     HOMEWARD_STEERING_NO_UPLINK, /* no named uplink is usable */
     HOMEWARD_STEERING_NOT_IPV4,
     HOMEWARD_STEERING_NO_ENTRY, /* the policy map has no answer: a fault of the agent */

@@ -36,6 +36,9 @@ struct UplinkConfig {
 };
 
 enum class Ipv6 : std::uint8_t { block, leave };
+/// Of the outer header; automatic: computed in user space, zero on the fast path, which cannot.
+enum class OuterChecksum : std::uint8_t { automatic, compute, zero };
+enum class FastPath : std::uint8_t { automatic, off };
 
 /// Whether anything may leave outside the tunnel.
 enum class KillSwitch : std::uint8_t {
@@ -64,7 +67,8 @@ struct MobileNode {
     std::uint32_t route_table = 4340;
     std::uint32_t rule_priority = 4340;  ///< own rules sit here and just behind; below 10000 on Android
     Ipv6 ipv6 = Ipv6::block;
-    ipc::Checksum udp_checksum = ipc::Checksum::compute;
+    OuterChecksum udp_checksum = OuterChecksum::automatic;
+    FastPath fast_path = FastPath::automatic;  ///< automatic: wherever the kernel takes it
     ipc::Ecn ecn = ipc::Ecn::compatibility;
     bool clamp_mss = true;
     bool offload = true;       ///< packets of up to 64 KB between kernel and agent, cut and joined by the agent

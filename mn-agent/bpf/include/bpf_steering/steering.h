@@ -33,8 +33,9 @@ class Steering {
 
     /// A new trie that holds the table and is in nobody's way yet.
     static Result<UniqueFd> fill(const policy::Table& table);
-    /// Puts a filled trie in force: a packet sees the old table or the new one.
-    Status swap(const UniqueFd& trie);
+    /// Puts a filled trie in force: a packet sees the old table or the new one. What its
+    /// rules, so many, carry counts from zero.
+    Status swap(const UniqueFd& trie, std::size_t rules);
 
     /// The queue that takes what no uplink may carry.
     Status set_none_queue(std::uint8_t queue);
@@ -42,13 +43,24 @@ class Steering {
 
     /// Sums over the CPUs.
     Counters counters() const;
+    /// What the rule of that index in the table in force carried, in user space and past it; rules from
+    /// HOMEWARD_RULES_COUNTED on share their numbers.
+    homeward_traffic carried_by(std::uint32_t rule) const;
+
+    /// Descriptors of the maps that the fast path shares.
+    struct Maps {
+        int policy, uplinks, fragments, counters, rules;
+    };
+    Maps maps() const;
     /// For BPF_PROG_TEST_RUN.
     int program_fd() const;
 
   private:
     explicit Steering(steering_bpf* skeleton) noexcept : skeleton_(skeleton) {}
+    void clear_rules();
 
     steering_bpf* skeleton_;
+    std::size_t rules_ = 0;  ///< of the table in force
 };
 
 }  // namespace homeward::bpf

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The fast path down: tc ingress on each uplink. Tunnel data from the home agent to this uplink's binding is checked,
+ * stripped, and received again as homeward0's.
+ *
+ * What is not ordinary is left to the stack, and so to the uplink's socket and user space, which judges and counts it:
+ * registration, answers to keepalives, outer fragments, options, lengths that disagree, a wrong inner header,
+ * congestion that the inner packet cannot say, a SYN whose MSS may have to be clamped.
+ *
+ * A non-zero outer UDP checksum is not looked at: addresses, ports and tunnel header were compared one by one, the
+ * inner header has a checksum of its own, and what lies in it is its transport's to check.
+ *
+ * Needs Linux 5.8 (bpf_csum_level), no BTF in the kernel, no relocation against kernel types.
+ */
+#include "tunnel_headers.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, HOMEWARD_MAX_UPLINKS);
+    __type(key, __u32);
+    __type(value, struct homeward_tunnel_end);
+} tunnel_ends SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, HOMEWARD_LABELS);
+    __type(key, __u32);
+    __type(value, struct homeward_traffic);
+} received SEC(".maps");
+
+/* RFC 6040 section 4.2, for what the inner packet can say; other rows of its table are user space's. */
+enum { NOT_ECT = 0, ECT_1 = 1, CE = 3 };
+#define KEEPALIVE_SIZE 36
+
+struct packet {
+    struct outer outer;
+    struct iphdr inner;
+};
+
+_Static_assert(sizeof(struct packet) == sizeof(struct outer) + sizeof(struct iphdr), "as on the wire");
+
+static __always_inline int from_home_agent(const struct outer* outer, const struct homeward_tunnel_end* end) {
+    const __be16 fragmented = bpf_htons(HOMEWARD_MORE_FRAGMENTS | HOMEWARD_FRAGMENT_OFFSET);
+
+    return outer->ip.version == 4 && outer->ip.ihl == 5 && outer->ip.protocol == IPPROTO_UDP &&
+           !(outer->ip.frag_off & fragmented) && outer->ip.saddr == end->home_agent &&
+           outer->ip.daddr == end->care_of && outer->udp.source == bpf_htons(HOMEWARD_MIP_PORT) &&
+           outer->udp.dest == end->port;
+}
+
+static __always_inline int is_whole(const struct packet* packet, __u32 length) {
+    return bpf_ntohs(packet->outer.ip.tot_len) == length &&
+           bpf_ntohs(packet->outer.udp.len) == length - sizeof(struct iphdr) &&
+           bpf_ntohs(packet->inner.tot_len) == length - sizeof(struct outer);
+}
+
+static __always_inline int is_ordinary(const struct packet* packet, const struct homeward_tunnel_end* end) {
+    const struct iphdr* inner = &packet->inner;
+
+    if (packet->outer.tunnel.type != HOMEWARD_TUNNEL_TYPE_DATA ||
+        packet->outer.tunnel.next_header != HOMEWARD_NEXT_HEADER_IPV4)
+        return 0;
+    if (inner->version != 4 || inner->ihl != 5 || inner->daddr != end->home_address || header_checksum(inner))
+        return 0;
+    /* Answers to our keepalives are ICMP of one size; the agent knows its own. */
+    return inner->protocol != IPPROTO_ICMP || bpf_ntohs(inner->tot_len) != KEEPALIVE_SIZE;
+}
+
+/* The inner header's ECN field after what the tunnel met; negative: not ours to say. */
+static __always_inline int combined_ecn(__u8 inner, __u8 outer) {
+    inner &= ECN_MASK;
+    outer &= ECN_MASK;
+    if (outer == CE)
+        return inner == NOT_ECT ? -1 : CE;
+    return outer == ECT_1 && inner != NOT_ECT && inner != CE ? ECT_1 : inner;
+}
+
+static __always_inline int write_tos(struct __sk_buff* skb, const struct iphdr* inner, __u8 tos, __u32 at) {
+    const __be16 before = *(const __be16*)inner;
+    const __be16 after = (before & bpf_htons(0xff00)) | bpf_htons(tos);
+
+    return bpf_l3_csum_replace(skb, at + __builtin_offsetof(struct iphdr, check), before, after, sizeof(after)) ||
+           bpf_skb_store_bytes(skb, at + __builtin_offsetof(struct iphdr, tos), &tos, sizeof(tos), 0);
+}
+
+/* The checksum that the device verified was the outer one; a second one it may have verified stays. */
+static __always_inline int strip(struct __sk_buff* skb) {
+    if (bpf_skb_adjust_room(skb, -(__s32)sizeof(struct outer), BPF_ADJ_ROOM_MAC,
+                            BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET))
+        return -1;
+    bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+    return 0;
+}
+
+SEC("tc")
+int homeward_down(struct __sk_buff* skb) {
+    __u32 key = skb->ifindex;
+    const struct homeward_tunnel_end* end = bpf_map_lookup_elem(&tunnel_ends, &key);
+    struct homeward_traffic* traffic;
+    struct packet packet;
+    struct wire_size size;
+    __u32 at, inner_at;
+    int ecn;
+
+    if (!end || skb->protocol != bpf_htons(ETH_P_IP))
+        return TC_ACT_UNSPEC;
+    at = end->link_header;
+    inner_at = at + sizeof(struct outer);
+    if (bpf_skb_load_bytes(skb, at, &packet, sizeof(packet)) || !from_home_agent(&packet.outer, end) ||
+        !is_whole(&packet, skb->len - at) || !is_ordinary(&packet, end))
+        return TC_ACT_UNSPEC;
+    size = wire_size(skb, &packet.inner, inner_at);
+    ecn = combined_ecn(packet.inner.tos, packet.outer.ip.tos);
+    if (ecn < 0 || !size.packets || size.largest > end->mtu || (end->clamp_mss && is_syn(skb, &packet.inner, inner_at)))
+        return TC_ACT_UNSPEC;
+    if (strip(skb))
+        return TC_ACT_UNSPEC;
+    if (ecn != (packet.inner.tos & ECN_MASK) && write_tos(skb, &packet.inner, (packet.inner.tos & ~ECN_MASK) | ecn, at))
+        return TC_ACT_SHOT;
+    key = end->label;
+    traffic = bpf_map_lookup_elem(&received, &key);
+    if (traffic)
+        add_traffic(traffic, &size);
+    return bpf_redirect(end->interface, BPF_F_INGRESS);
+}

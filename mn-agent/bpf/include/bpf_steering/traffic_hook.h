@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "result/result.h"
+
+namespace homeward::bpf {
+
+/// One of our programs at a device's clsact hook. Others' programs may sit there, too (Android's netd puts the qdisc
+/// there and takes it away with the link): ours has a priority of its own, and the qdisc is made where there is none
+/// and taken away again only when nobody uses it.
+class TrafficHook {
+  public:
+    enum class Direction : std::uint8_t { ingress, egress };
+
+    TrafficHook() = default;
+    ~TrafficHook() { detach(); }
+    TrafficHook(TrafficHook&& other) noexcept { *this = std::move(other); }
+    TrafficHook& operator=(TrafficHook&& other) noexcept;
+
+    /// Replaces what an earlier run left there. The error is the kernel's reason, in one line.
+    static Result<TrafficHook> attach(int interface, Direction direction, int program);
+    /// Whether the kernel still has it.
+    bool present() const;
+    void detach();
+
+    /// 0: not attached.
+    int interface() const noexcept { return interface_; }
+    explicit operator bool() const noexcept { return interface_ != 0; }
+
+  private:
+    int interface_ = 0;
+    Direction direction_ = Direction::ingress;
+    bool made_qdisc_ = false;
+};
+
+}  // namespace homeward::bpf

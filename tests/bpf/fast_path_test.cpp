@@ -1,0 +1,501 @@
+// The fast path's programs in the running kernel, packet by packet: packet and map state in; packet, verdict and
+// counters out. Down by BPF_PROG_TEST_RUN; up also on a real L3 device, because a test run always has a link header.
+//
+//     this namespace:   home0 (TUN, as homeward0) ──egress──► wwan0 (TUN: no link header), wlan0 (veth: Ethernet)
+//
+// Skipped, with the kernel's reason, where programs may not be loaded.
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bpf_steering/fast_path.h"
+#include "homeward/tunnel.h"
+
+namespace homeward::bpf {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::uint8_t kWlan = 1, kWwan = 2;
+constexpr std::uint16_t kPort = 4434, kMtu = 1468;
+constexpr int kTaken = TC_ACT_REDIRECT, kLeft = TC_ACT_UNSPEC;
+constexpr std::uint8_t kTcp = 6, kUdp = 17, kIcmp = 1;
+constexpr std::uint8_t kSyn = 2, kAck = 16;
+// A test run takes what stands where an Ethernet type would for the protocol: with this home address it reads IPv4.
+constexpr const char* kHome = "8.0.0.12";
+
+wire::Ipv4Address ip(const char* text) {
+    return *wire::Ipv4Address::parse(text);
+}
+void put16(Bytes& bytes, std::size_t at, std::size_t value) {
+    bytes[at] = static_cast<std::uint8_t>(value >> 8);
+    bytes[at + 1] = static_cast<std::uint8_t>(value);
+}
+void put_address(Bytes& bytes, std::size_t at, const char* text) {
+    const std::uint32_t raw = ip(text).wire().raw();
+    std::memcpy(&bytes[at], &raw, 4);
+}
+std::uint16_t checksum(const Bytes& bytes, std::size_t at) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = at; i < at + 20; i += 2) {
+        sum += static_cast<std::uint32_t>(bytes[i] << 8 | bytes[i + 1]);
+    }
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<std::uint16_t>(~(sum + (sum >> 16)));
+}
+
+struct Inner {
+    const char* from = "198.51.100.7";
+    const char* to = kHome;
+    std::uint8_t protocol = kUdp;
+    std::size_t size = 100;
+    std::uint8_t tos = 0;
+    std::uint8_t tcp_flags = kAck;
+    std::uint16_t fragment = 0;
+};
+
+Bytes inner(const Inner& spec) {
+    Bytes bytes(spec.size, 0x5a);
+    bytes[0] = 0x45;
+    bytes[1] = spec.tos;
+    put16(bytes, 2, spec.size);
+    put16(bytes, 6, spec.fragment);
+    bytes[8] = 63;
+    bytes[9] = spec.protocol;
+    put_address(bytes, 12, spec.from);
+    put_address(bytes, 16, spec.to);
+    put16(bytes, 10, 0);
+    put16(bytes, 10, checksum(bytes, 0));
+    if (spec.protocol == kTcp) {
+        bytes[32] = 0x50;
+        bytes[33] = spec.tcp_flags;
+    }
+    return bytes;
+}
+
+/// What the home agent sends: Ethernet, outer headers, inner packet.
+Bytes tunnelled(const Bytes& packet, std::uint8_t tos = 0) {
+    Bytes bytes(14 + HOMEWARD_TUNNEL_OVERHEAD, 0);
+    bytes[12] = 8;
+    bytes[14] = 0x45;
+    bytes[15] = tos;
+    put16(bytes, 16, packet.size() + 32);
+    bytes[20] = 0x40;
+    bytes[22] = 60;
+    bytes[23] = kUdp;
+    put_address(bytes, 26, "192.0.2.1");
+    put_address(bytes, 30, "10.1.1.2");
+    put16(bytes, 24, checksum(bytes, 14));
+    put16(bytes, 34, HOMEWARD_MIP_PORT);
+    put16(bytes, 36, kPort);
+    put16(bytes, 38, packet.size() + 12);
+    bytes[42] = HOMEWARD_TUNNEL_TYPE_DATA;
+    bytes[43] = HOMEWARD_NEXT_HEADER_IPV4;
+    bytes.insert(bytes.end(), packet.begin(), packet.end());
+    return bytes;
+}
+
+/// virtio_net_hdr, whose own header C++ does not read.
+struct VnetHeader {
+    std::uint8_t flags, gso_type;
+    std::uint16_t hdr_len, gso_size, csum_start, csum_offset;
+};
+
+struct Outcome {
+    int verdict = 0;
+    Bytes packet;
+};
+
+Outcome run(int program, const Bytes& in, __sk_buff context) {
+    Bytes out(in.size() + 256);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in.data(), .data_out = out.data(),
+                .data_size_in = static_cast<std::uint32_t>(in.size()),
+                .data_size_out = static_cast<std::uint32_t>(out.size()), .ctx_in = &context,
+                .ctx_size_in = sizeof context);
+    EXPECT_EQ(bpf_prog_test_run_opts(program, &options), 0) << std::strerror(errno);
+    out.resize(options.data_size_out);
+    return {static_cast<int>(options.retval), out};
+}
+
+UniqueFd open_tun(const char* name) {
+    UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    ifreq request{};
+    std::strcpy(request.ifr_name, name);
+    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    EXPECT_EQ(::ioctl(fd.get(), TUNSETIFF, &request), 0) << std::strerror(errno);
+    return fd;
+}
+
+void sh(const std::string& command) {
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
+}
+
+class FastPathTest : public testing::Test {
+  protected:
+    static void SetUpTestSuite() { ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << std::strerror(errno); }
+
+    void SetUp() override {
+        Result<std::unique_ptr<Steering>> loaded = Steering::load();
+        if (!loaded) {
+            GTEST_SKIP() << loaded.error().text;
+        }
+        steering = std::move(*loaded);
+        home_tun = open_tun("home0");
+        uplink_tun = open_tun("wwan0");
+        sh("ip link add wlan0 type veth peer name ap0");
+        sh("ip link set wlan0 up && ip link set ap0 up && ip link set home0 mtu 1468 up && ip link set wwan0 up");
+        sh("ip address add 10.2.2.2/24 dev wwan0");
+        Policy policy;
+        policy.fallback = {kWlan, kWwan};
+        policy.rules.push_back({*wire::Ipv4Prefix::parse("203.0.113.0/24"), kUdp, {5000, 5999}, {kWwan, kWlan}});
+        publish(policy);
+        usable(kWlan, true);
+        usable(kWwan, true);
+        open({});
+    }
+    void TearDown() override {
+        fast.reset();
+        if (home_tun) {
+            sh("ip link del wlan0");
+        }
+    }
+    using Policy = policy::Policy;
+
+    void open(const std::string& up_off) {
+        fast = FastPath::open(*steering, {index("home0"), false, up_off});
+        known.interface = index("wlan0");
+        known.care_of = ip("10.1.1.2");
+        known.home_agent = ip("192.0.2.1");
+        known.home_address = ip(kHome);
+        known.next_hop = ip("10.1.1.1");
+        known.port = kPort;
+        known.path_mtu = known.interface_mtu = kMtu;
+        known.clamp_mss = true;
+        fast->set(kWlan, known);
+        FastPath::Uplink other = known;
+        other.interface = index("wwan0");
+        other.care_of = ip("10.2.2.2");
+        other.next_hop = {};
+        fast->set(kWwan, other);
+    }
+    static int index(const char* name) { return static_cast<int>(::if_nametoindex(name)); }
+    void publish(const Policy& policy) {
+        const Result<policy::Table> table = policy::Table::compile(policy);
+        ASSERT_TRUE(table) << table.error().text;
+        Result<UniqueFd> trie = Steering::fill(*table);
+        ASSERT_TRUE(trie) << trie.error().text;
+        ASSERT_TRUE(steering->swap(*trie, policy.rules.size()));
+    }
+    void usable(policy::Label label, bool value) { ASSERT_TRUE(steering->set_uplink(label, value, label)); }
+
+    Outcome down(const Bytes& frame) const {
+        __sk_buff context{};
+        context.ifindex = static_cast<std::uint32_t>(index("wlan0"));
+        return run(fast->down_fd(), frame, context);
+    }
+    int up(const Bytes& packet) const { return run(fast->up_fd(), packet, {}).verdict; }
+
+    std::unique_ptr<Steering> steering;
+    std::unique_ptr<FastPath> fast;
+    FastPath::Uplink known;
+    UniqueFd home_tun, uplink_tun;
+};
+
+Bytes changed(Bytes frame, std::size_t at, std::uint8_t value) {
+    frame[at] = value;
+    return frame;
+}
+
+struct DownRow {
+    const char* name;
+    Bytes frame;
+    int verdict;
+};
+
+TEST_F(FastPathTest, DownRows) {
+    const Bytes good = tunnelled(inner({}));
+    Bytes longer = good;
+    longer.push_back(0);
+    Bytes options = good;
+    options.insert(options.begin() + 34, 4, 1);
+    options[14] = 0x46;
+    Bytes inner_length = good;
+    put16(inner_length, 14 + 32 + 2, 99);
+    const std::vector<DownRow> rows{
+        {"ordinary", good, kTaken},
+        {"outer checksum present", changed(good, 40, 0x12), kTaken},
+        {"tcp data", tunnelled(inner({.protocol = kTcp})), kTaken},
+        {"another's echo", tunnelled(inner({.protocol = kIcmp})), kTaken},
+        {"inner fragment", tunnelled(inner({.protocol = kTcp, .tcp_flags = kSyn, .fragment = 8})), kTaken},
+        {"as large as the interface", tunnelled(inner({.size = kMtu})), kTaken},
+        {"larger", tunnelled(inner({.size = kMtu + 1})), kLeft},
+        {"not the home agent", changed(good, 29, 9), kLeft},
+        {"not its port", changed(good, 35, 9), kLeft},
+        {"not our port", changed(good, 37, 9), kLeft},
+        {"not the care-of address", changed(good, 33, 9), kLeft},
+        {"not UDP", changed(good, 23, kTcp), kLeft},
+        {"outer first fragment", changed(good, 20, 0x20), kLeft},
+        {"outer later fragment", changed(good, 21, 8), kLeft},
+        {"outer options", options, kLeft},
+        {"registration reply", changed(good, 42, 3), kLeft},
+        {"another encapsulation", changed(good, 43, 47), kLeft},
+        {"trailing byte", longer, kLeft},
+        {"UDP length", changed(good, 39, 100), kLeft},
+        {"inner length", inner_length, kLeft},
+        {"inner IPv6", changed(good, 46, 0x65), kLeft},
+        {"inner options", changed(good, 46, 0x46), kLeft},
+        {"inner checksum", changed(good, 46 + 8, 9), kLeft},
+        {"not the home address", tunnelled(inner({.to = "8.0.0.13"})), kLeft},
+        {"keepalive's size", tunnelled(inner({.protocol = kIcmp, .size = 36})), kLeft},
+        {"SYN to be clamped", tunnelled(inner({.protocol = kTcp, .tcp_flags = kSyn})), kLeft},
+        {"SYN and ACK", tunnelled(inner({.protocol = kTcp, .tcp_flags = kSyn | kAck})), kLeft},
+        {"cut off", Bytes(good.begin(), good.begin() + 60), kLeft},
+        {"ARP", changed(good, 13, 6), kLeft},
+    };
+    FastPath::Traffic expected{};
+    for (const DownRow& row : rows) {
+        const Outcome outcome = down(row.frame);
+        EXPECT_EQ(outcome.verdict, row.verdict) << row.name;
+        if (row.verdict == kLeft) {
+            EXPECT_EQ(outcome.packet, row.frame) << row.name << ": what is left to others is left as it was";
+            continue;
+        }
+        Bytes stripped(row.frame.begin(), row.frame.begin() + 14);
+        stripped.insert(stripped.end(), row.frame.begin() + 46, row.frame.end());
+        EXPECT_EQ(outcome.packet, stripped) << row.name;
+        ++expected.packets;
+        expected.bytes += row.frame.size() - 46;
+    }
+    EXPECT_EQ(fast->received(kWlan).packets, expected.packets);
+    EXPECT_EQ(fast->received(kWlan).bytes, expected.bytes);
+    EXPECT_EQ(fast->received(kWwan).packets, 0U);
+}
+
+/// RFC 6040, section 4.2; -1: user space drops it and says so. As combine_ecn in mn-agent/tunnel.
+TEST_F(FastPathTest, EcnIsCombined) {
+    constexpr std::array<std::array<int, 4>, 4> kTable{// outer: Not-ECT, ECT(1), ECT(0), CE
+                                                       {{0, 0, 0, -1}, {1, 1, 1, 3}, {2, 1, 2, 3}, {3, 3, 3, 3}}};
+    for (std::uint8_t in = 0; in < 4; ++in) {
+        for (std::uint8_t out = 0; out < 4; ++out) {
+            const Outcome outcome = down(
+                tunnelled(inner({.tos = static_cast<std::uint8_t>(0xb8 | in)}), static_cast<std::uint8_t>(0x20 | out)));
+            const int result = kTable[in][out];
+            ASSERT_EQ(outcome.verdict, result < 0 ? kLeft : kTaken) << int{in} << " in " << int{out};
+            if (result >= 0) {
+                EXPECT_EQ(outcome.packet[15], 0xb8 | result) << int{in} << " in " << int{out};
+                EXPECT_EQ(checksum(outcome.packet, 14), 0) << int{in} << " in " << int{out};
+            }
+        }
+    }
+}
+
+TEST_F(FastPathTest, DownWithoutClampingTakesSyns) {
+    known.clamp_mss = false;
+    fast->set(kWlan, known);
+    EXPECT_EQ(down(tunnelled(inner({.protocol = kTcp, .tcp_flags = kSyn}))).verdict, kTaken);
+}
+
+struct UpRow {
+    const char* name;
+    Inner packet;
+    int verdict = kTaken;
+    policy::Label label = kWlan;
+};
+
+TEST_F(FastPathTest, UpRows) {
+    constexpr const char* kAnybody = "198.51.100.7";
+    const std::vector<UpRow> rows{
+        {"ordinary", {kHome, kAnybody}},
+        {"rule by protocol and port", {kHome, "203.0.113.9", kUdp}, kTaken, kWwan},
+        {"as large as the path", {kHome, kAnybody, kUdp, kMtu}},
+        {"larger", {kHome, kAnybody, kUdp, kMtu + 1}, kLeft},
+        {"SYN to be clamped", {kHome, kAnybody, kTcp, 100, 0, kSyn}, kLeft},
+        {"tcp data", {kHome, kAnybody, kTcp}},
+    };
+    for (const UpRow& row : rows) {
+        const FastPath::Traffic before = fast->sent(row.label);
+        Bytes packet = inner(row.packet);
+        if (row.packet.protocol == kUdp) {
+            put16(packet, 22, 5500);
+        }
+        EXPECT_EQ(up(packet), row.verdict) << row.name;
+        const FastPath::Traffic after = fast->sent(row.label);
+        const std::uint64_t taken = row.verdict == kTaken ? 1 : 0;
+        EXPECT_EQ(after.packets - before.packets, taken) << row.name;
+        EXPECT_EQ(after.bytes - before.bytes, taken * row.packet.size) << row.name;
+    }
+    EXPECT_EQ(steering->carried_by(0).packets, 1U);
+    EXPECT_EQ(steering->carried_by(policy::kFallbackRule).packets, 3U);
+    EXPECT_EQ(steering->counters()[HOMEWARD_STEERING_PACKETS], 4U) << "what is left is counted by who takes it";
+}
+
+TEST_F(FastPathTest, UpFollowsTheUplinksState) {
+    const Bytes packet = inner({kHome, "198.51.100.7"});
+    usable(kWlan, false);
+    EXPECT_EQ(up(packet), kTaken);
+    EXPECT_EQ(fast->sent(kWwan).packets, 1U);
+    usable(kWwan, false);
+    EXPECT_EQ(up(packet), kLeft) << "no uplink: user space counts the drop";
+    usable(kWlan, true);
+    fast->clear(kWlan);
+    EXPECT_EQ(up(packet), kLeft) << "the slow path carries what the policy gives this uplink";
+    EXPECT_EQ(fast->sent(kWwan).packets, 1U);
+}
+
+TEST_F(FastPathTest, ANewPolicyCountsFromZero) {
+    EXPECT_EQ(up(inner({kHome, "198.51.100.7"})), kTaken);
+    Policy policy;
+    policy.fallback = {kWlan};
+    publish(policy);
+    EXPECT_EQ(steering->carried_by(policy::kFallbackRule).packets, 0U);
+}
+
+/// Sends the packet by home0, as a large TCP segment if `segment` is not 0, and returns what comes out of the TUN that
+/// is the uplink: so many packets, or what there is after two seconds.
+std::vector<Bytes> through_the_kernel(const UniqueFd& uplink, const Bytes& packet, std::size_t count,
+                                      std::uint16_t segment = 0) {
+    const UniqueFd raw{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
+    const int on = 1;
+    EXPECT_EQ(::setsockopt(raw.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on), 0) << std::strerror(errno);
+    VnetHeader header{};
+    if (segment != 0) {
+        header.flags = 1;     // checksum to be completed
+        header.gso_type = 1;  // TCP over IPv4
+        header.hdr_len = 40;
+        header.gso_size = segment;
+        header.csum_start = 20;
+        header.csum_offset = 16;
+    }
+    Bytes message(sizeof header);
+    std::memcpy(message.data(), &header, sizeof header);
+    message.insert(message.end(), packet.begin(), packet.end());
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = wire::be16{0x0800}.raw();
+    to.sll_ifindex = static_cast<int>(::if_nametoindex("home0"));
+    EXPECT_EQ(::sendto(raw.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
+              static_cast<ssize_t>(message.size()))
+        << std::strerror(errno);
+    std::vector<Bytes> result;
+    pollfd readable{uplink.get(), POLLIN, 0};
+    while (result.size() < count && ::poll(&readable, 1, 2000) > 0) {
+        Bytes out(2048);
+        const ssize_t size = ::read(uplink.get(), out.data(), out.size());
+        if (size > 0 && out[0] >> 4 == 4) {  // the kernel also sends IPv6 of its own
+            out.resize(static_cast<std::size_t>(size));
+            result.push_back(std::move(out));
+        }
+    }
+    return result;
+}
+
+TEST_F(FastPathTest, WhatLeavesByALinkWithoutHeader) {
+    const Bytes packet = inner({.from = kHome, .to = "203.0.113.9", .tos = 0xba});
+    Bytes to_port = packet;
+    put16(to_port, 22, 5500);
+    const std::vector<Bytes> out = through_the_kernel(uplink_tun, to_port, 1);
+    ASSERT_EQ(out.size(), 1U);
+    Bytes expected = tunnelled(to_port, 0xb8);  // DSCP copied, ECN not
+    expected.erase(expected.begin(), expected.begin() + 14);
+    expected[8] = 64;
+    put_address(expected, 12, "10.2.2.2");
+    put_address(expected, 16, "192.0.2.1");
+    put16(expected, 20, kPort);
+    put16(expected, 22, HOMEWARD_MIP_PORT);
+    put16(expected, 10, 0);
+    put16(expected, 10, checksum(expected, 0));
+    EXPECT_EQ(out[0], expected);
+}
+
+TEST_F(FastPathTest, ALargeSegmentIsCutBehindTheProgram) {
+    usable(kWlan, false);
+    const Bytes packet = inner({.from = kHome, .to = "198.51.100.7", .protocol = kTcp, .size = 40 + 3 * 400});
+    const std::vector<Bytes> out = through_the_kernel(uplink_tun, packet, 3, 400);
+    ASSERT_EQ(out.size(), 3U);
+    for (const Bytes& one : out) {
+        EXPECT_EQ(one.size(), HOMEWARD_TUNNEL_OVERHEAD + 440U);
+        EXPECT_EQ(checksum(one, 0), 0);
+        EXPECT_EQ(one[2] << 8 | one[3], static_cast<int>(one.size()));
+        EXPECT_EQ(one[24] << 8 | one[25], static_cast<int>(one.size() - 20));
+        EXPECT_EQ(one[26] << 8 | one[27], 0) << "outer UDP checksum";
+        EXPECT_EQ(checksum(one, 32), 0) << "inner header";
+        EXPECT_EQ(one[34] << 8 | one[35], 440);
+    }
+    EXPECT_EQ(fast->sent(kWwan).packets, 3U);
+    EXPECT_EQ(fast->sent(kWwan).bytes, 3U * 440);
+    EXPECT_EQ(steering->carried_by(policy::kFallbackRule).packets, 3U);
+}
+
+TEST_F(FastPathTest, ALargeSegmentOfPacketsThatDoNotFitIsLeft) {
+    usable(kWlan, false);
+    FastPath::Uplink narrow = known;
+    narrow.interface = index("wwan0");
+    narrow.path_mtu = 400;
+    fast->set(kWwan, narrow);
+    const Bytes packet = inner({.from = kHome, .to = "198.51.100.7", .protocol = kTcp, .size = 40 + 3 * 400});
+    EXPECT_TRUE(through_the_kernel(uplink_tun, packet, 1, 400).empty());
+    const std::vector<Bytes> left = through_the_kernel(home_tun, packet, 3, 400);
+    EXPECT_EQ(left.size(), 3U) << "user space gets it";
+    EXPECT_EQ(fast->sent(kWwan).packets, 0U);
+}
+
+TEST_F(FastPathTest, EachDirectionSaysItsPath) {
+    EXPECT_TRUE(fast->up(kWlan).fast) << fast->up(kWlan).reason;
+    EXPECT_TRUE(fast->down(kWlan).fast) << fast->down(kWlan).reason;
+    fast.reset();
+    open("told so");
+    EXPECT_FALSE(fast->up(kWlan).fast);
+    EXPECT_EQ(fast->up(kWlan).reason, "told so");
+    EXPECT_TRUE(fast->down(kWlan).fast) << fast->down(kWlan).reason;
+    EXPECT_FALSE(fast->down(99).fast);
+}
+
+TEST_F(FastPathTest, ALinkOfAnUnknownKindStaysSlow) {
+    known.interface = index("lo");
+    fast->set(kWlan, known);
+    EXPECT_EQ(fast->up(kWlan).reason, "unknown kind of link");
+    EXPECT_EQ(fast->down(kWlan).reason, "unknown kind of link");
+    EXPECT_EQ(up(inner({kHome, "198.51.100.7"})), kLeft);
+}
+
+TEST_F(FastPathTest, WhatSomebodyElseRemovedIsPutBack) {
+    sh("tc qdisc del dev wlan0 clsact && tc qdisc del dev home0 clsact");
+    EXPECT_TRUE(fast->repair());
+    EXPECT_FALSE(fast->repair());
+    sh("tc filter show dev wlan0 ingress | grep -q homeward_down && tc filter show dev home0 egress | grep -q "
+       "homeward_up");
+}
+
+TEST_F(FastPathTest, TheQdiscGoesWithItsLastUser) {
+    fast->clear(kWlan);
+    sh("! tc qdisc show dev wlan0 | grep -q clsact");
+    sh("tc qdisc add dev wlan0 clsact");
+    fast->set(kWlan, known);
+    fast->clear(kWlan);
+    sh("tc qdisc show dev wlan0 | grep -q clsact");
+    sh("tc qdisc del dev wlan0 clsact");
+    fast->set(kWlan, known);
+    sh("tc filter add dev wlan0 egress bpf bytecode '1,6 0 0 0,'");
+    fast->clear(kWlan);
+    sh("tc filter show dev wlan0 egress | grep -q bytecode && ! tc filter show dev wlan0 ingress | grep -q homeward");
+}
+
+}  // namespace
+}  // namespace homeward::bpf
