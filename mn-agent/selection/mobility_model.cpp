@@ -1,0 +1,184 @@
+#include "selection/mobility_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace homeward::selection {
+namespace {
+
+/// What is thought of a place that nobody was seen at: one stays there.
+constexpr double kStay = 0.05;
+
+}  // namespace
+
+MobilityModel::MobilityModel(const Settings& settings, const std::vector<Point>& path, std::vector<AccessPoint> points)
+    : settings_(settings),
+      map_(path, settings.cell_m, settings.reach_m),
+      points_(std::move(points)),
+      places_(map_.cells(), map_.cells(), settings.epsilon_place),
+      access_(points_.size(), map_.cells(), settings.epsilon_point) {
+    for (std::size_t cell = 0; cell < map_.cells(); ++cell) {
+        const auto index = static_cast<Index>(cell);
+        places_.count_start(index, kStay);
+        places_.count_emission(index, index, kStay);
+        places_.count_transition(index, index, kStay);
+    }
+    places_.update();
+    start_second();
+}
+
+/// Before training an access point is seen where it is near, and one goes to its neighbours.
+void MobilityModel::start_second() {
+    access_ = Hmm{points_.size(), map_.cells(), settings_.epsilon_point};
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+        const auto state = static_cast<Index>(i);
+        double sum = 0;
+        const auto nearness = [&](std::size_t cell) {
+            const double away = distance(map_.centre(static_cast<Index>(cell)), points_[i].place) / settings_.prior_m;
+            return std::exp(-away * away / 2);
+        };
+        for (std::size_t cell = 0; cell < map_.cells(); ++cell) {
+            sum += nearness(cell);
+        }
+        for (std::size_t cell = 0; cell < map_.cells() && sum > 0; ++cell) {
+            access_.count_emission(state, static_cast<Index>(cell), settings_.prior_weight * nearness(cell) / sum);
+        }
+        access_.count_start(state, settings_.prior_weight);
+        access_.count_transition(state, state, settings_.prior_weight * settings_.prior_self);
+        std::vector<std::size_t> others;
+        for (std::size_t j = 0; j < points_.size(); ++j) {
+            if (j != i) {
+                others.push_back(j);
+            }
+        }
+        std::sort(others.begin(), others.end(), [&](std::size_t a, std::size_t b) {
+            return distance(points_[a].place, points_[i].place) < distance(points_[b].place, points_[i].place);
+        });
+        others.resize(std::min<std::size_t>(others.size(), 2));
+        for (const std::size_t j : others) {
+            access_.count_transition(
+                state, static_cast<Index>(j),
+                settings_.prior_weight * (1 - settings_.prior_self) / static_cast<double>(others.size()));
+        }
+    }
+    access_.update();
+}
+
+std::size_t MobilityModel::nearest(const Point& point) const {
+    const auto closer = [&](const AccessPoint& a, const AccessPoint& b) {
+        return distance(a.place, point) < distance(b.place, point);
+    };
+    return static_cast<std::size_t>(std::min_element(points_.begin(), points_.end(), closer) - points_.begin());
+}
+
+void MobilityModel::count_cell(Index cell, Index label) {
+    if (last_) {
+        places_.count_start(cell);
+        places_.count_emission(cell, *last_);
+        if (before_) {
+            places_.count_transition(*last_, cell);
+        }
+    }
+    access_.count_start(label);
+    access_.count_emission(label, cell);
+    if (last_label_) {
+        access_.count_transition(*last_label_, label);
+    }
+    before_ = std::exchange(last_, cell);
+    last_label_ = label;
+}
+
+std::optional<MobilityModel::Index> MobilityModel::count(const Point& fix, Index label) {
+    const std::optional<Index> cell = map_.cell_of(fix);
+    if (!cell) {
+        restart();
+        return std::nullopt;
+    }
+    map_.add_fix(*cell, fix);
+    count_cell(*cell, label);
+    return cell;
+}
+
+void MobilityModel::restart() {
+    before_.reset();
+    last_.reset();
+    last_label_.reset();
+}
+
+void MobilityModel::train(std::span<const Point> walk) {
+    restart();
+    for (const Point& fix : walk) {
+        count(fix, static_cast<Index>(nearest(fix)));
+    }
+    restart();
+    places_.update();
+    access_.update();
+}
+
+void MobilityModel::train(std::span<const Point> walk, std::span<const Index> labels) {
+    restart();
+    for (std::size_t t = 0; t < std::min(walk.size(), labels.size()); ++t) {
+        count(walk[t], labels[t]);
+    }
+    restart();
+    places_.update();
+    access_.update();
+}
+
+void MobilityModel::learn(const Point& fix) {
+    const std::optional<Index> cell = map_.cell_of(fix);
+    if (!cell) {
+        restart();
+        return;
+    }
+    const std::optional<Index> left = last_;
+    const std::optional<Index> left_label = last_label_;
+    const auto label = static_cast<Index>(nearest(fix));
+    places_.forget(*cell, settings_.keep);
+    access_.forget(label, settings_.keep);
+    count(fix, label);
+    places_.update(*cell);
+    access_.update(label);
+    if (left && *left != *cell) {
+        places_.update(*left);
+    }
+    if (left_label && *left_label != label) {
+        access_.update(*left_label);
+    }
+}
+
+void MobilityModel::place_point(std::size_t point, const Point& place) {
+    points_[point].place = place;
+    start_second();
+    for (std::size_t cell = 0; cell < map_.cells(); ++cell) {
+        const auto index = static_cast<Index>(cell);
+        access_.count_emission(static_cast<Index>(nearest(map_.centre(index))), index);
+    }
+    access_.update();
+}
+
+bool MobilityModel::predict(Index now, std::span<Index> cells) {
+    symbols_[0] = now;
+    for (std::size_t k = 0; k < cells.size() && k < symbols_.size(); ++k) {
+        const std::span<Index> path{decoded_.data(), k + 1};
+        if (!places_.decode({symbols_.data(), k + 1}, path)) {
+            return false;
+        }
+        cells[k] = path.back();
+        if (k + 1 < symbols_.size()) {
+            symbols_[k + 1] = path.back();  // the prediction stands in for the next observation
+        }
+    }
+    return true;
+}
+
+std::optional<std::size_t> MobilityModel::target(std::span<const Index> cells, std::span<const bool> allowed) {
+    if (cells.empty() || cells.size() > decoded_.size()) {
+        return std::nullopt;
+    }
+    const std::span<Index> path{decoded_.data(), cells.size()};
+    return access_.decode(cells, path, allowed) ? std::optional<std::size_t>{path.back()} : std::nullopt;
+}
+
+}  // namespace homeward::selection

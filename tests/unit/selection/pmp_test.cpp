@@ -1,0 +1,462 @@
+#include "selection/pmp.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "scene_builder.h"
+#include "selection/hybrid.h"
+
+namespace homeward::selection {
+namespace {
+
+using Index = Hmm::Index;
+
+/// The most probable path by trying all of them.
+std::vector<Index> by_enumeration(const std::vector<double>& start, const std::vector<std::vector<double>>& to,
+                                  const std::vector<std::vector<double>>& shows, const std::vector<Index>& symbols) {
+    const std::size_t states = start.size();
+    std::size_t paths = 1;
+    for (std::size_t t = 0; t < symbols.size(); ++t) {
+        paths *= states;
+    }
+    double best = -1;
+    std::vector<Index> result;
+    for (std::size_t number = 0; number < paths; ++number) {
+        std::vector<Index> path;
+        for (std::size_t t = 0, rest = number; t < symbols.size(); ++t, rest /= states) {
+            path.push_back(static_cast<Index>(rest % states));
+        }
+        double probability = start[path[0]] * shows[path[0]][symbols[0]];
+        for (std::size_t t = 1; t < path.size(); ++t) {
+            probability *= to[path[t - 1]][path[t]] * shows[path[t]][symbols[t]];
+        }
+        if (probability > best * (1 + 1e-12)) {
+            best = probability;
+            result = path;
+        }
+    }
+    return result;
+}
+
+std::vector<double> normalised(std::vector<double> row) {
+    double sum = 0;
+    for (const double each : row) {
+        sum += each;
+    }
+    for (double& each : row) {
+        each /= sum;
+    }
+    return row;
+}
+
+TEST(Hmm, ViterbiFindsTheMostProbablePath) {
+    Random random{9};
+    for (int trial = 0; trial < 300; ++trial) {
+        const std::size_t states = 1 + random.below(4);
+        const std::size_t kinds = 1 + random.below(4);
+        Hmm hmm{states, kinds, 0};
+        std::vector<double> start;
+        std::vector<std::vector<double>> to(states);
+        std::vector<std::vector<double>> shows(states);
+        for (Index i = 0; i < states; ++i) {
+            start.push_back(random.uniform(0.01, 1));
+            hmm.count_start(i, start.back());
+            for (Index j = 0; j < states; ++j) {
+                to[i].push_back(random.uniform(0.01, 1));
+                hmm.count_transition(i, j, to[i].back());
+            }
+            for (Index k = 0; k < kinds; ++k) {
+                shows[i].push_back(random.uniform(0.01, 1));
+                hmm.count_emission(i, k, shows[i].back());
+            }
+            to[i] = normalised(to[i]);
+            shows[i] = normalised(shows[i]);
+        }
+        hmm.update();
+        std::vector<Index> symbols;
+        for (std::uint32_t t = 1 + random.below(5); t > 0; --t) {
+            symbols.push_back(static_cast<Index>(random.below(static_cast<std::uint32_t>(kinds))));
+        }
+        std::vector<Index> path(symbols.size());
+        ASSERT_TRUE(hmm.decode(symbols, path));
+        EXPECT_EQ(path, by_enumeration(normalised(start), to, shows, symbols));
+    }
+}
+
+TEST(Hmm, RefusesWhatIsImpossible) {
+    Hmm hmm{2, 2, 0};
+    hmm.count_start(0);
+    hmm.count_transition(0, 0);
+    hmm.count_emission(0, 0);
+    hmm.update();
+    const Index seen_once[] = {0, 0};
+    const Index never[] = {0, 1};
+    Index path[2];
+    EXPECT_TRUE(hmm.decode(seen_once, path));
+    EXPECT_FALSE(hmm.decode(never, path)) << "all −∞";
+    const bool masked[] = {false, true};
+    EXPECT_FALSE(hmm.decode(seen_once, path, masked));
+    const Index outside[] = {0, 2};
+    EXPECT_FALSE(hmm.decode(outside, path)) << "no such symbol";
+    EXPECT_FALSE(hmm.decode({}, {}));
+    Hmm smoothed{2, 2, 1e-3};
+    EXPECT_TRUE(smoothed.decode(never, path)) << "with ε nothing is impossible";
+}
+
+TEST(Hmm, ForgetsOldCounts) {
+    Hmm hmm{2, 2, 0};
+    for (const Index state : {Index{0}, Index{1}}) {
+        hmm.count_start(state);
+        hmm.count_transition(state, state);
+        hmm.count_emission(state, state, 100);
+    }
+    for (int i = 0; i < 1000; ++i) {
+        hmm.forget(0, 0.995);
+        hmm.count_start(0);
+        hmm.count_emission(0, 1);
+    }
+    hmm.update();
+    const Index symbol[] = {1};
+    Index path[1];
+    ASSERT_TRUE(hmm.decode(symbol, path));
+    EXPECT_EQ(path[0], 0);
+}
+
+SiteMap line_of_five() {
+    SiteMap site;
+    site.latitude = 5;
+    site.longitude = 100;
+    site.path = {{0, 5}, {220, 5}};
+    for (int i = 0; i < 5; ++i) {
+        site.points.push_back({{1, static_cast<Bssid>(i + 1)}, {55.0 * i, 0}});
+    }
+    return site;
+}
+
+std::vector<Point> walk(double noise, Random& random, double from = 10, double to = 210) {
+    std::vector<Point> fixes;
+    const int steps = static_cast<int>(std::abs(to - from) / 5);
+    for (int step = 0; step <= steps; ++step) {
+        const double east = from + (from < to ? 5 : -5) * step;
+        fixes.push_back({east + noise * random.normal(), 5 + noise * random.normal()});
+    }
+    return fixes;
+}
+
+MobilityModel trained(double noise = 3, int walks = 30, MobilityModel::Settings settings = {}) {
+    MobilityModel model{settings, line_of_five().path, line_of_five().points};
+    Random random{1};
+    for (int i = 0; i < walks; ++i) {
+        model.train(walk(noise, random));
+    }
+    return model;
+}
+
+TEST(PathMap, CellsAlongThePath) {
+    const PathMap map{{{0, 0}, {100, 0}, {100, 50}}, 5, 15};
+    EXPECT_EQ(map.cells(), 30U);
+    struct Row {
+        Point point;
+        int cell;
+    };
+    constexpr Row kRows[] = {{{0, 0}, 0},     {{4.9, 3}, 0},   {{5.1, -3}, 1},   {{-14, 0}, 0}, {{-16, 0}, -1},
+                             {{100, 50}, 29}, {{101, 12}, 22}, {{50, 15.5}, -1}, {{50, 14}, 10}};
+    for (const Row& row : kRows) {
+        const auto cell = map.cell_of(row.point);
+        EXPECT_EQ(cell ? static_cast<int>(*cell) : -1, row.cell) << row.point.east << ' ' << row.point.north;
+    }
+    EXPECT_EQ((PathMap{{{0, 0}, {10'000, 0}}, 5, 15, 100}.cells()), 100U) << "a long path has longer cells";
+}
+
+TEST(PathMap, CentresAreMeansOfFixes) {
+    PathMap map{{{0, 0}, {100, 0}}, 5, 15};
+    EXPECT_NEAR(map.centre(3).east, 17.5, 1e-9);
+    map.add_fix(3, {16, 2});
+    map.add_fix(3, {18, 4});
+    EXPECT_NEAR(map.centre(3).east, 17, 1e-9);
+    EXPECT_NEAR(map.centre(3).north, 3, 1e-9);
+}
+
+TEST(Plane, ThereAndBack) {
+    const Plane plane{48.4, -4.5};
+    const Point point{123.4, -56.7};
+    const Point back = plane.point(plane.position(point));
+    EXPECT_NEAR(back.east, point.east, 1e-6);
+    EXPECT_NEAR(back.north, point.north, 1e-6);
+}
+
+TEST(MobilityModel, OneDecodeWithoutSmoothingIsTheMarkovChain) {
+    MobilityModel::Settings settings;
+    settings.epsilon_place = 0;
+    MobilityModel model{settings, line_of_five().path, line_of_five().points};
+    Random random{3};
+    std::map<Index, std::map<Index, int>> counts;
+    for (int i = 0; i < 50; ++i) {
+        const std::vector<Point> fixes = walk(4, random);
+        model.train(fixes);
+        for (std::size_t t = 0; t + 1 < fixes.size(); ++t) {
+            const auto now = model.map().cell_of(fixes[t]);
+            const auto next = model.map().cell_of(fixes[t + 1]);
+            if (now && next) {
+                ++counts[*now][*next];
+            }
+        }
+    }
+    int checked = 0;
+    for (const auto& [now, following] : counts) {
+        int most = 0;
+        for (const auto& [next, count] : following) {
+            most = std::max(most, count);
+        }
+        Index predicted[1];
+        ASSERT_TRUE(model.predict(now, predicted));
+        if (most >= 3) {  // below, the little that is thought of unseen places weighs in
+            EXPECT_EQ(following.contains(predicted[0]) ? following.at(predicted[0]) : 0, most) << "cell " << now;
+            ++checked;
+        }
+    }
+    EXPECT_GT(checked, 20);
+}
+
+TEST(MobilityModel, PredictsTheNextCellsOfAKnownWalk) {
+    MobilityModel model = trained(0.5);
+    Index ahead[5];
+    ASSERT_TRUE(model.predict(10, ahead));
+    for (Index k = 0; k < 5; ++k) {
+        EXPECT_NEAR(ahead[k], 11 + k, 1.01);
+    }
+}
+
+TEST(MobilityModel, StaysWhereNobodyWasSeen) {
+    MobilityModel model{{}, line_of_five().path, line_of_five().points};
+    Index ahead[3];
+    ASSERT_TRUE(model.predict(17, ahead));
+    EXPECT_EQ(ahead[2], 17);
+}
+
+TEST(MobilityModel, StandingStillIsLearned) {
+    MobilityModel model{{}, line_of_five().path, line_of_five().points};
+    const std::vector<Point> still(40, Point{100, 5});
+    model.train(still);
+    Index ahead[1];
+    ASSERT_TRUE(model.predict(20, ahead));
+    EXPECT_EQ(ahead[0], 20);
+}
+
+TEST(MobilityModel, AccessPointIsTheNearestBeforeAndAfterTraining) {
+    for (const int walks : {0, 30}) {
+        MobilityModel model = trained(2, walks);
+        for (const Index cell : {Index{2}, Index{10}, Index{22}, Index{33}, Index{42}}) {
+            const std::vector<Index> stay(6, cell);
+            const auto target = model.target(stay);
+            ASSERT_TRUE(target);
+            EXPECT_EQ(*target, model.nearest(model.map().centre(cell))) << walks << " walks, cell " << cell;
+        }
+    }
+}
+
+TEST(MobilityModel, MaskedAccessPointIsNotNamed) {
+    MobilityModel model = trained();
+    const std::vector<Index> stay(6, Index{10});
+    const bool without_second[] = {true, false, true, true, true};
+    const auto target = model.target(stay, without_second);
+    ASSERT_TRUE(target);
+    EXPECT_NE(*target, 1U);
+    const bool none[] = {false, false, false, false, false};
+    EXPECT_FALSE(model.target(stay, none));
+}
+
+TEST(MobilityModel, LearnsANewDirectionOnline) {
+    MobilityModel model = trained(0.5, 10);
+    Random random{2};
+    Index ahead[1];
+    ASSERT_TRUE(model.predict(20, ahead));
+    EXPECT_GT(ahead[0], 20);
+    for (int i = 0; i < 40; ++i) {
+        model.restart();
+        for (const Point& fix : walk(0.5, random, 210, 10)) {
+            model.learn(fix);
+        }
+    }
+    ASSERT_TRUE(model.predict(20, ahead));
+    EXPECT_LT(ahead[0], 20);
+}
+
+TEST(MobilityModel, FollowsAMovedAccessPoint) {
+    MobilityModel model = trained();
+    const std::vector<Index> stay(6, Index{17});  // 87.5 m: between the second (55) and the third (110)
+    EXPECT_EQ(model.target(stay), 2U);
+    model.place_point(1, {80, 0});
+    EXPECT_EQ(model.target(stay), 1U);
+}
+
+class PmpTest : public ::testing::Test {
+  protected:
+    PmpTest() {
+        settings_.site = line_of_five();
+        settings_.lookahead = 1;
+    }
+    void make() {
+        engine_ = std::make_unique<Pmp>(settings_);
+        Random random{1};
+        for (int i = 0; i < 30; ++i) {
+            engine_->model().train(walk(2, random));
+        }
+    }
+    /// All five access points at −60 dBm, the node at `east`.
+    Scene at(Seconds now, std::optional<double> east, Bssid serving, double accuracy = 5) {
+        Scene scene = scene_of({wlan(1, 1, -60), wlan(1, 2, -60), wlan(1, 3, -60), wlan(1, 4, -60), wlan(1, 5, -60)},
+                               {1, serving}, now);
+        if (east) {
+            scene.position = Plane{5, 100}.position({*east, 5});
+            scene.position->accuracy_m = accuracy;
+            scene.position->at = now;
+        }
+        return scene;
+    }
+    Decision decide(const Scene& scene) {
+        engine_->observe(scene);
+        return engine_->decide(scene, Trigger::fix, {});
+    }
+
+    Pmp::Settings settings_;
+    std::unique_ptr<Pmp> engine_;
+};
+
+TEST_F(PmpTest, HandsOverTowardsWhereTheNodeGoes) {
+    make();
+    Bssid serving = 1;
+    int handovers = 0;
+    for (int now = 0; now <= 200; now += 5) {
+        const Decision decision = decide(at(now, 10 + now, serving));
+        handovers += decision.change ? 1 : 0;
+        serving = decision.serving.bssid;
+    }
+    EXPECT_EQ(serving, 5U);
+    EXPECT_EQ(handovers, 4);
+}
+
+TEST_F(PmpTest, TakesAFixEveryKPlusOnePeriods) {
+    for (const std::size_t lookahead : {std::size_t{1}, std::size_t{4}}) {
+        settings_.lookahead = lookahead;
+        make();
+        decide(at(0, 10, 1));
+        const auto first = engine_->predicted();
+        ASSERT_EQ(first.size(), lookahead);
+        const Index before = first[0];
+        decide(at(5.0 * static_cast<double>(lookahead), 100, 1));
+        EXPECT_EQ(engine_->predicted()[0], before) << "not due";
+        decide(at(5.0 * static_cast<double>(lookahead + 1), 100, 1));
+        EXPECT_NE(engine_->predicted()[0], before);
+    }
+}
+
+TEST_F(PmpTest, HoldsWhenTheTargetIsWeakOrUnseen) {
+    make();
+    decide(at(0, 90, 2));
+    Scene scene = at(10, 100, 2);
+    scene.links[2].rssi_dbm = -83;
+    EXPECT_EQ(decide(scene).serving.bssid, 2U) << "seen, and too weak";
+    scene = at(20, 110, 2);
+    scene.links[2].rssi_dbm.reset();
+    EXPECT_EQ(decide(scene).serving.bssid, 3U) << "in sight, its signal unknown";
+    scene = at(30, 110, 2);
+    scene.links[2].up = false;
+    EXPECT_NE(decide(scene).serving.bssid, 3U) << "masked";
+}
+
+TEST_F(PmpTest, CoastsThreeStepsThenGoesBySignal) {
+    make();
+    decide(at(0, 10, 1));
+    Reason reasons[8] = {};
+    for (int step = 1; step <= 7; ++step) {
+        Scene scene = at(5 * step + 10, std::nullopt, 5);
+        scene.links[3].rssi_dbm = -40;
+        reasons[step] = decide(scene).reason;
+    }
+    EXPECT_EQ(reasons[1], Reason::coasting);
+    EXPECT_EQ(reasons[3], Reason::coasting);
+    EXPECT_EQ(reasons[5], Reason::better) << "the strongest";
+}
+
+TEST_F(PmpTest, AnInaccurateFixIsNone) {
+    make();
+    Scene scene = at(0, 200, 1, 31);
+    scene.links[1].rssi_dbm = -30;
+    EXPECT_EQ(decide(scene).serving.bssid, 2U) << "never located: by signal";
+    EXPECT_EQ(decide(at(1, 200, 1, 30)).serving.bssid, 5U);
+}
+
+TEST_F(PmpTest, OffThePathTheNearest) {
+    make();
+    Scene scene = at(0, 165, 1);
+    scene.position = Plane{5, 100}.position({165, 40});
+    EXPECT_EQ(decide(scene).serving.bssid, 4U);
+}
+
+TEST_F(PmpTest, DeadServingLinkIsLeftForTheTarget) {
+    make();
+    Scene scene = at(0, 30, 1);
+    scene.links[0].up = false;
+    const Decision decision = decide(scene);
+    EXPECT_NE(decision.serving.bssid, 1U);
+    EXPECT_EQ(decision.reason, Reason::dead);
+}
+
+TEST(TrackFilter, FollowsAWalkerAndForgetsAfterAGap) {
+    TrackFilter track{{}};
+    Random random{4};
+    for (int t = 0; t <= 200; t += 5) {
+        track.fix({t + random.normal(), random.normal()}, t);
+    }
+    EXPECT_NEAR(track.at(205).east, 205, 3);
+    EXPECT_NEAR(track.speed_mps(), 1, 0.3);
+    track.fix({0, 0}, 300);
+    EXPECT_EQ(track.speed_mps(), 0);
+    EXPECT_EQ(track.at(310).east, 0);
+}
+
+TEST(Hybrid, ChoosesWhatWillBeBetterAhead) {
+    Hybrid::Settings settings;
+    settings.site = line_of_five();
+    struct Row {
+        const char* name;
+        double step;
+        Bssid expected;
+    };
+    // Just beyond the middle between the first and the second, where both are heard alike.
+    constexpr Row kRows[] = {{"walking on", 1, 2}, {"walking back", -1, 1}};
+    for (const Row& row : kRows) {
+        Hybrid engine{settings};
+        LinkKey serving{1, row.step > 0 ? Bssid{1} : Bssid{2}};
+        for (int now = 0; now <= 20; ++now) {
+            const double east = 27.5 + row.step * (now - 12);
+            Scene scene = scene_of({}, serving, now);
+            for (const AccessPoint& each : settings.site.points) {
+                const double away = std::hypot(east - each.place.east, 5);
+                scene.links.push_back(wlan(1, each.key.bssid, settings.path_loss.rssi_dbm(away) - 10));
+            }
+            scene.position = Plane{5, 100}.position({east, 5});
+            scene.position->at = now - now % 5;
+            engine.observe(scene);
+            serving = engine.decide(scene, Trigger::tick, {}).serving;
+        }
+        EXPECT_EQ(serving.bssid, row.expected) << row.name;
+    }
+}
+
+TEST(Hybrid, HoldsOnAnUnknownSignalAndWorksWithoutPosition) {
+    Hybrid engine{{}};
+    Scene scene = scene_of({wlan(1, 1, std::nullopt), wlan(1, 2, -50)}, {1, 1});
+    engine.observe(scene);
+    EXPECT_EQ(engine.decide(scene, Trigger::tick, {}).reason, Reason::hold) << "unknown is not zero";
+    scene.links[0].rssi_dbm = -86;
+    scene.now = 1;
+    engine.observe(scene);
+    EXPECT_EQ(engine.decide(scene, Trigger::tick, {}).serving.bssid, 2U);
+}
+
+}  // namespace
+}  // namespace homeward::selection
