@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "selection/candidates.h"
+#include "selection/greedy_assignment.h"
 
 namespace homeward::selection {
 
@@ -87,22 +88,27 @@ ParetoEngine::ParetoEngine(const Settings& settings, std::uint64_t seed)
     : settings_(settings),
       random_(seed),
       problem_(settings.offers),
+      with_moves_(settings.with_moves),
       exact_(settings.exact),
       genetic_(settings.genetic) {
-    warm_.reserve(settings.genetic.population);
+    warm_.reserve(settings.genetic.population + kMaxInterfaces + 32);
     front_.reserve(1024);
 }
 
-/// Where flows are now, SAW, everything on one interface, and each flow alone moved from where it is: close to what a
-/// good front holds.
+/// Where flows are now, everything on one interface, what greed finds by many weighings, and each flow alone moved from
+/// where it is: close to what a good front holds.
 void ParetoEngine::warm_starts() {
     const AssignmentProblem& problem = problem_.problem();
-    const Assignment saw = assign_by_madm(problem, MadmMethod::saw, {});
-    Assignment now = saw;
-    for (std::size_t i = 0; i < problem.flows.size(); ++i) {
-        now[i] = problem.flows[i].previous == kParked ? saw[i] : problem.flows[i].previous;
+    model_.prepare(problem, false);
+    warm_.clear();
+    for (const double weight : spread_of_weighings()) {
+        warm_.push_back(assign_greedily(model_, weight));
     }
-    warm_.assign({now, saw});
+    Assignment now = warm_.back();
+    for (std::size_t i = 0; i < problem.flows.size(); ++i) {
+        now[i] = problem.flows[i].previous == kParked ? now[i] : problem.flows[i].previous;
+    }
+    warm_.push_back(now);
     for (std::uint8_t j = 0; j < problem.interfaces.size(); ++j) {
         Assignment all = now;
         all.fill(j);
@@ -126,22 +132,33 @@ void ParetoEngine::solve_genetic(const Deadline& deadline) {
     }
 }
 
+/// Null: the problem is too large for either, or time is up.
+const ExactFront* ParetoEngine::solve_exact(const Deadline& deadline) {
+    const ExactFront* solved = nullptr;
+    if (with_moves_.solve(problem_.problem(), true, deadline)) {
+        solved = &with_moves_;
+    } else if (exact_.solve(problem_.problem(), false, deadline)) {
+        solved = &exact_;
+    }
+    for (std::size_t i = 0; solved != nullptr && i < solved->size(); ++i) {
+        front_.push_back(solved->cost(i).objectives());
+    }
+    return solved;
+}
+
 Decision ParetoEngine::decide(const Scene& scene, Trigger /*trigger*/, const Deadline& deadline) {
     problem_.take(scene);
     if (problem_.problem().interfaces.empty()) {
         return hold(scene, Reason::no_candidate);
     }
     front_.clear();
-    const bool exact = exact_.solve(problem_.problem(), settings_.count_moves, deadline);
-    if (exact) {
-        for (std::size_t i = 0; i < exact_.size(); ++i) {
-            front_.push_back(exact_.cost(i).objectives());
-        }
-    } else {
+    const ExactFront* exact = solve_exact(deadline);
+    if (exact == nullptr) {
         solve_genetic(deadline);
     }
     const std::size_t point = choose(front_, settings_.choice, scene.demand_mbps(), scene.device.battery);
-    Decision decision = problem_.decision(scene, exact ? exact_.assignment(point) : genetic_.assignment(point));
+    Decision decision =
+        problem_.decision(scene, exact != nullptr ? exact->assignment(point) : genetic_.assignment(point));
     decision.front = front_;
     return decision;
 }

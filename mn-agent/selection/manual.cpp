@@ -20,6 +20,9 @@ Decision Manual::decide(const Scene& scene, Trigger /*trigger*/, const Deadline&
         next_ = scene.now + random_.exponential(settings_.toggle_s);
         wlan_ = wlan != nullptr;
     }
+    if (settings_.off_when_lost && wlan == nullptr) {
+        wlan_ = false;
+    }
     const Link* serving = scene.alive();
     const Link* other = strongest_link(scene, [](const Link& link) { return link.technology != Technology::wlan; });
     const Link* target = wlan_ && wlan != nullptr ? wlan : other;

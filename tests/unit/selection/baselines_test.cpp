@@ -121,6 +121,8 @@ TEST(Manual, KnownNetworksOnlyAndSeldom) {
     EXPECT_EQ(decide(engine, scene_of({home, cellular(2, -80)}, kCellular, 2000)), kA);
     EXPECT_EQ(decide(engine, scene_of({home, wlan(1, 11, -30), cellular(2, -80)}, kA, 2001)), kA);
     EXPECT_EQ(decide(engine, scene_of({wlan(1, 11, -30), cellular(2, -80)}, kCellular, 2002)), kCellular) << "unknown";
+    EXPECT_EQ(decide(engine, scene_of({home, cellular(2, -80)}, kCellular, 2002.5)), kCellular)
+        << "switched off when it was lost, and nobody looked since";
     engine.want_wlan(false);
     EXPECT_EQ(decide(engine, scene_of({home, cellular(2, -80)}, kA, 2003)), kCellular);
 }
@@ -150,11 +152,12 @@ TEST_F(SignalHandoverTest, SmoothsASingleDip) {
 TEST_F(SignalHandoverTest, LooksAheadAlongTheSlope) {
     Seconds left = 0;
     double level = -60;
-    for (int t = 0; t < 30; ++t, level -= 3) {
+    for (int t = 0; t < 30; ++t) {
         if (at(t, level, kA) != kA) {
             left = t;
             break;
         }
+        level -= 3;
     }
     // At 3 dB/s the smoothed level lags by 7 dB; two seconds ahead it is below −80 before it is so itself.
     EXPECT_GT(left, 4);
@@ -164,9 +167,9 @@ TEST_F(SignalHandoverTest, LooksAheadAlongTheSlope) {
 TEST_F(SignalHandoverTest, PreparesLessForLte) {
     const auto left_at = [](Technology technology) {
         SignalHandover engine{{}};
-        Seconds now = 0;
+        int now = 0;
         for (; now < 30; ++now) {
-            const Scene scene = scene_of({wlan(1, 10, -60 - 3 * now), cellular(2, -70, technology)}, kA, now);
+            const Scene scene = scene_of({wlan(1, 10, -60.0 - 3 * now), cellular(2, -70, technology)}, kA, now);
             if (decide(engine, scene) != kA) {
                 break;
             }

@@ -16,6 +16,8 @@ class Manual final : public Engine {
         /// Networks that the person knows; empty: all.
         Bounded<std::uint32_t, 16> known_domains;
         bool wlan_at_start = false;
+        /// Out of reach of what it was on for, WLAN is switched off; the next look switches it on again.
+        bool off_when_lost = true;
     };
 
     Manual(const Settings& settings, std::uint64_t seed)
