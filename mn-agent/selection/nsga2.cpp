@@ -146,11 +146,12 @@ void Nsga2::mark_repeats() {
 /// Ranks by two objectives in N log N: in ascending order of power an individual is dominated by a front exactly when
 /// the smallest shortfall of that front so far is not larger than its own, unless both are the same vector.
 void Nsga2::sort_fronts() {
-    std::sort(everyone_.begin(), everyone_.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const auto before_by_cost = [&](std::uint32_t a, std::uint32_t b) {
         const Cost& x = pool_[a].cost;
         const Cost& y = pool_[b].cost;
         return x.power != y.power ? x.power < y.power : x.shortfall != y.shortfall ? x.shortfall < y.shortfall : a < b;
-    });
+    };
+    std::sort(everyone_.begin(), everyone_.end(), before_by_cost);
     ends_.clear();
     const Individual* before = nullptr;
     for (const std::uint32_t i : everyone_) {
@@ -173,8 +174,9 @@ void Nsga2::sort_fronts() {
     if (settings_.distinct) {
         mark_repeats();
     }
-    std::stable_sort(everyone_.begin(), everyone_.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return pool_[a].rank < pool_[b].rank; });
+    std::sort(everyone_.begin(), everyone_.end(), [&](std::uint32_t a, std::uint32_t b) {  // stable_sort would allocate
+        return pool_[a].rank != pool_[b].rank ? pool_[a].rank < pool_[b].rank : before_by_cost(a, b);
+    });
 }
 
 void Nsga2::crowd_by(std::span<std::uint32_t> front, std::int64_t Cost::*objective) {
