@@ -11,11 +11,11 @@ import json
 import sys
 import time
 
-from guest import VIRTIO_RSS, Guest, Nic
 from harness.build import binary, build_directory
 from harness.homeward import CORE, HOME_AGENT, HOME_GATEWAY, HomewardSystem
 from harness.process import HarnessError, wait_until
 from harness.yaml import dump
+from nics import VIRTIO_RSS, Nic, NicGuest
 
 VIRTIO_PAIR = {"access": Nic(1, VIRTIO_RSS, "access", queues=2), "home": Nic(2, VIRTIO_RSS, "home", queues=2)}
 E1000E_PAIR = {"access": Nic(3, "e1000e", "access"), "home": Nic(4, "e1000e", "home")}
@@ -122,6 +122,6 @@ class GuestSystem(HomewardSystem):
         for receiver in (self.mn_ns, self.ftp):
             receiver.sysctl(net__ipv4__tcp_rmem=SMALL_WINDOWS)
         nics = [*VIRTIO_PAIR.values(), *E1000E_PAIR.values()]
-        self.guest = Guest(self.ha_ns, self.sockets, build_directory() / "nic-kernel", nics)
+        self.guest = NicGuest(self.ha_ns, self.sockets, build_directory() / "guest-kernel", nics)
         self.ha = GuestHomeAgent(self.guest)
         self.say(f"up: {self.guest.run('uname -rv').strip()}")

@@ -10,7 +10,7 @@ FOLDER, FILE, PROGRAM = 0o40755, 0o100644, 0o100755
 
 
 def write_initramfs(kernel, path):
-    """`kernel`: what tests/nic/kernel unpacked. Uncompressed: the guest would take longer to unpack than QEMU to copy."""
+    """`kernel`: what tests/guest/kernel unpacked. Uncompressed: the guest would take longer to unpack than QEMU to copy."""
     archive = Archive()
     for folder in FOLDERS:
         archive.add(folder, FOLDER)
