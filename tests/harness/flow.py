@@ -41,7 +41,7 @@ class UdpFlow:
         time.sleep(0.5)  # for what is still in a queue
         self.receiver.stop()
         result = json.loads(self.receiver.text().splitlines()[-1])
-        numbers = result.pop("numbers")
+        numbers = self.numbers = result.pop("numbers")  # as they arrived
         seen = set(numbers)
         result["sent"], result["received"] = sent, len(seen)
         result["missing"] = [number for number in range(sent) if number not in seen]

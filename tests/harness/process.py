@@ -8,6 +8,8 @@ import subprocess
 import time
 
 PR_SET_PDEATHSIG = 1
+# By how much every bound is stretched: on an emulated processor all takes longer.
+PATIENCE = float(os.environ.get("HOMEWARD_PATIENCE", "1"))
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -23,6 +25,7 @@ def wait_until(condition, what, timeout=30.0, interval=0.02):
     """Polls `condition` until it is true and returns its value; Timeout names `what` after `timeout` seconds.
 
     The bound only ends a wait that would never end; no test asserts that something was fast."""
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -36,7 +39,7 @@ def wait_until(condition, what, timeout=30.0, interval=0.02):
 def run(command, check=True, timeout=30, stdin=None):
     """Runs a command to its end and returns the CompletedProcess with text output."""
     done = subprocess.run([str(word) for word in command], input=stdin, capture_output=True, text=True,
-                          timeout=timeout, check=False, start_new_session=True)
+                          timeout=timeout * PATIENCE, check=False, start_new_session=True)
     if check and done.returncode != 0:
         raise HarnessError(f"{' '.join(map(str, command))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done
@@ -104,7 +107,7 @@ class Process:
     def wait(self, timeout=30.0):
         """Waits for the end and returns the exit code."""
         try:
-            return self._child.wait(timeout)
+            return self._child.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             raise Timeout(f"{self.name} still runs after {timeout:g} s:\n{self.tail()}") from None
 
@@ -121,7 +124,7 @@ class Process:
         """Ends it in good order and returns its exit code; kills what does not end in time."""
         self.send(number)
         try:
-            return self._child.wait(timeout)
+            return self._child.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             return self._child.returncode
