@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha bench-handover bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic
+.PHONY: all bench bench-check bench-ha bench-handover bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic test-wifi
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -16,6 +16,8 @@ PACKAGES := \
 DPDK_PROGRAMS := dpdk
 # What tests/nic needs beside those: a machine with PCI NICs, and what the manual says about NICs done in it.
 NIC_PACKAGES := qemu-system-x86 kmod pciutils $(DPDK_PROGRAMS)
+# What tests/wifi needs: a machine with radios, and those who talk over them.
+WIFI_PACKAGES := qemu-system-x86 kmod hostapd wpasupplicant iw
 # The node for arm64: a compiler, libraries that have archives, and somebody to run the tests.
 ARM64_PACKAGES := g++-aarch64-linux-gnu qemu-user-static \
   $(addsuffix :arm64,libbpf-dev libelf-dev zlib1g-dev libyaml-dev libssl-dev libgtest-dev libgmock-dev)
@@ -51,6 +53,10 @@ test-nic: deps  ## the home agent on PCI NICs (vfio, huge pages, RSS), in a mach
 	tools/build $(BUILD) $(SETUP)
 	tools/owned $(BUILD) tests/run $(BUILD) --suite nic --verbose
 
+test-wifi: deps  ## roaming between WiFi access points and cellular, on radios that QEMU's guest simulates (root)
+	tools/build $(BUILD) $(SETUP)
+	tools/owned $(BUILD) tests/run $(BUILD) --suite wifi --verbose
+
 ARM64 := build-arm64
 ARM64_SETUP := --cross-file packaging/cross/arm64.ini --buildtype=release -Doptimization=2 -Dhome_agent=disabled
 
@@ -65,6 +71,7 @@ test-arm64: deps  ## the node's unit tests, built for arm64, run by qemu-user
 ifeq ($(SANITIZE),)
 test test-nic: PACKAGES += $(NIC_PACKAGES)
 endif
+test-wifi: PACKAGES += $(WIFI_PACKAGES)
 cross-arm64 test-arm64: PACKAGES += $(ARM64_PACKAGES)
 bench-handover bench-veth: PACKAGES += $(BENCH_PACKAGES)
 
