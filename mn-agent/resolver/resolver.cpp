@@ -1,18 +1,16 @@
 #include "resolver/resolver.h"
 
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <thread>
 
 #include "resolver/resolv_conf.h"
-
-extern char** environ;
 
 namespace homeward::resolver {
 namespace {
