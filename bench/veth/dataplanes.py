@@ -101,10 +101,12 @@ class Homeward(Contestant):
 
 
 class HomewardNode(Contestant):
-    """All three daemons as they come: homeward-mn's TUN at the node instead of tunnel_end.bpf.c."""
+    """All three daemons as they come: homeward-mn at the node instead of tunnel_end.bpf.c. `fast_path`: as in the
+    configuration; `off` leads every packet through homeward-mn's TUN."""
 
-    def __init__(self, name):
+    def __init__(self, name, fast_path="automatic"):
         super().__init__(name, INNER_MTU, TUNNEL_PORT)
+        self.fast_path = fast_path
 
     def build(self, path):
         system = types.SimpleNamespace(net=path.net, sockets=path.directory(), daemon=lambda name: [binary(name)])
@@ -113,6 +115,7 @@ class HomewardNode(Contestant):
         path.node.route("default", "via", AGENT)
         node = MobileNode(system, path.node)
         node.config["uplinks"] = [{"name": "wlan", "interface": "eth0", "label": 1, "technology": "wlan"}]
+        node.config["tunnel"] = {"fast_path": self.fast_path}
         node.config["registration"] = {"lifetime": "600 s"}  # it sleeps between its turns
         node.write_policy({"default": ["wlan"]})
         agent = HomeAgent(system, path.ha)

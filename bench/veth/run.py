@@ -35,7 +35,8 @@ def contestants():
     return [
         Cable("cable"), Router("router"), WireguardGo("wireguard_go"), Homeward("homeward"), Testpmd("testpmd_io"),
         Testpmd("testpmd_io_plain", tunnel=False), Homeward("homeward_poll", idle="poll"),
-        Homeward("homeward_checksum", checksum=True), HomewardNode("homeward_mn"), Vxlan("vxlan"),
+        Homeward("homeward_checksum", checksum=True), HomewardNode("homeward_mn"),
+        HomewardNode("homeward_mn_slow", "off"), Vxlan("vxlan"),
         Fastd("fastd_null", "null"), Fastd("fastd", "salsa2012+umac"), Openvpn("openvpn_none", "none"),
         Openvpn("openvpn", "AES-256-GCM"),
         Cable("cable_offload", False), Router("router_offload", False), Vxlan("vxlan_offload", False),

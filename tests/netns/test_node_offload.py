@@ -26,12 +26,13 @@ SIZE = 6_000_000
 @pytest.fixture
 def system():
     with HomewardSystem("offload") as net:
+        net.mn.config["tunnel"] = {"fast_path": "off"}
         yield net
 
 
 @pytest.fixture(params=[{"offload": True}, {"offload": False}, {"udp_checksum": "zero"}], ids=["offload", "none", "zero-checksum"])
 def any_system(request, system):
-    system.mn.config["tunnel"] = request.param
+    system.mn.config["tunnel"] |= request.param
     system.expected = "none" if request.param == {"offload": False} else "tcp, udp"
     return system
 
