@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha bench-handover bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic test-wifi
+.PHONY: all bench bench-check bench-ha bench-handover bench-mn bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic test-wifi
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -73,7 +73,7 @@ test test-nic: PACKAGES += $(NIC_PACKAGES)
 endif
 test-wifi: PACKAGES += $(WIFI_PACKAGES)
 cross-arm64 test-arm64: PACKAGES += $(ARM64_PACKAGES)
-bench-handover bench-veth: PACKAGES += $(BENCH_PACKAGES)
+bench-handover bench-mn bench-veth: PACKAGES += $(BENCH_PACKAGES)
 
 demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)
 	tools/build $(BUILD) $(SETUP)
@@ -97,6 +97,11 @@ bench-handover: deps  ## interruptions by moves, beside MPTCP, wireguard-go and 
 	tools/build $(BUILD) $(SETUP)
 	ninja -C $(BUILD) bench-handover
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/handover/run.py --build $(BUILD)
+
+bench-mn: deps  ## the node's fast path beside a bare cable, VXLAN and wireguard-go (root, 4 minutes)
+	tools/build $(BUILD) $(SETUP)
+	ninja -C $(BUILD) bench-veth
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/mn/run.py --build $(BUILD)
 
 bench-check:  ## hold build/bench against bench/floors
 	/usr/bin/python3 -B bench/check.py --build $(BUILD)

@@ -1,0 +1,126 @@
+"""Who is compared: the node on its fast path, a cable without a tunnel, and other tunnels."""
+
+import os
+import types
+
+from harness.capture import read_pcap
+from harness.homeward import KEY, MobileNode, binary, write_secret
+from harness.process import HarnessError, run, wait_until
+
+from registrar import Registrar
+from wire import AGENT, HOST, Wire, generate_wireguard_key
+
+import load  # isort: skip
+import proof  # isort: skip
+from contestant import Contestant  # isort: skip
+from dataplanes import end_tunnel  # isort: skip
+from path import NODE_PORT  # isort: skip
+
+TUNNEL_PORT, INNER_MTU = 434, 1468
+EPHEMERAL = "32768 60999"
+
+
+class OnWire(Contestant):
+    def start(self, net):
+        self.path = Wire(net, self.name, self.real_frames)
+        self.build(self.path)
+        wait_until(self.answers, f"{self.name}: HOST answering HOME", timeout=40)
+        self.prove()
+
+    def prove(self):
+        # Where they are sent: GRO has merged what a receiver captures.
+        capture = self.path.host.capture("eth0", self.name, f"src host {AGENT} or src host {HOST}", snap=64)
+        load.transfer(self.path)
+        frames = [(frame, length) for _, frame, length in read_pcap(capture.stop())]
+        complaints = proof.complaints(frames, frames, self.tunnel_port, self.real_frames)
+        if complaints:
+            raise HarnessError(f"{self.name}: {'; '.join(complaints)}")
+
+    def close(self):
+        """Ends what is not a process of the namespaces."""
+
+
+class Bare(OnWire):
+    """No tunnel. Its packets are as large as the cable takes."""
+
+    def __init__(self, name, real_frames=True):
+        super().__init__(name, 1500, None, real_frames)
+
+    def build(self, path):
+        path.lead(self.mtu, ("via", AGENT))
+
+
+class Homeward(OnWire):
+    """homeward-mn; the far end is tunnel_end.bpf.c at the cable, as cheap as an end can be. It has one port compiled in, so
+    the node is given no other."""
+
+    def __init__(self, name, real_frames=True):
+        super().__init__(name, INNER_MTU, TUNNEL_PORT, real_frames)
+        self.registrar = None
+
+    def build(self, path):
+        end_tunnel(path.host, "tc/far_out")
+        path.lead(self.mtu, None)
+        self.registrar = Registrar(path.host, AGENT, bytes.fromhex(KEY))
+        system = types.SimpleNamespace(net=path.net, sockets=path.directory(), daemon=lambda name: [binary(name)])
+        node = MobileNode(system, path.node)
+        node.config["uplinks"] = [{"name": "wlan", "interface": "eth0", "label": 1, "technology": "wlan"}]
+        # With offloads the far end leaves inner checksums open, as no home agent does, and user space cannot close them: no
+        # packet may go there, SYNs included. The routes hold the MSS down.
+        node.config["tunnel"] = {"clamp_mss": self.real_frames}
+        node.config["routing"] = {"routes": [f"{HOST}/32"]}
+        node.write_policy({"default": ["wlan"]})
+        path.node.run("sysctl", "-qw", f"net.ipv4.ip_local_port_range={NODE_PORT} {NODE_PORT}")
+        node.start()
+        path.node.run("sysctl", "-qw", f"net.ipv4.ip_local_port_range={EPHEMERAL}")
+        uplink = node.admin.uplinks()["wlan"]
+        if {uplink[way]["path"] for way in ("path_up", "path_down")} != {"fast"}:
+            raise HarnessError(f"{self.name}: {uplink['path_up']}, {uplink['path_down']}")
+
+    def close(self):
+        if self.registrar:
+            self.registrar.close()
+
+
+class Vxlan(OnWire):
+    """The kernel's, without outer checksum as is its default."""
+
+    def __init__(self, name, real_frames=True):
+        super().__init__(name, 1450, 4789, real_frames)
+
+    def build(self, path):
+        for (namespace, own, other), inside in zip(path.ends(), ("10.9.0.1/30", "10.9.0.2/30"), strict=True):
+            namespace.ip("link", "add", "tunnel", "type", "vxlan", "id", "1", "local", own, "remote", other, "dstport",
+                         str(self.tunnel_port))
+            namespace.address("tunnel", inside)
+            namespace.ip("link", "set", "tunnel", "mtu", str(self.mtu), "up")
+        path.lead(self.mtu, ("via", "10.9.0.2"), ("via", "10.9.0.1"))
+
+
+class WireguardGo(OnWire):
+    def __init__(self, name, real_frames=True):
+        super().__init__(name, 1440, 51820, real_frames)
+
+    def build(self, path):
+        keys = [generate_wireguard_key() for _ in range(2)]
+        devices = []
+        for number, (namespace, _own, other) in enumerate(path.ends()):
+            # The control socket of a device is named after it, in one directory for all namespaces.
+            device = f"wm{'or'[self.real_frames]}{number}{os.getpid()}"
+            secret = path.directory() / f"{number}.key"
+            write_secret(secret, keys[number][0])
+            process = namespace.start("wireguard-go", ["wireguard-go", "--foreground", device])
+            process.wait_ready(lambda name=device, there=namespace: name in there.devices(), f"making {device}")
+            run(["wg", "set", device, "listen-port", self.tunnel_port, "private-key", secret, "peer", keys[1 - number][1],
+                 "allowed-ips", "0.0.0.0/0", "endpoint", f"{other}:{self.tunnel_port}"])
+            namespace.address(device, f"10.9.0.{number + 1}/30")
+            namespace.ip("link", "set", device, "mtu", str(self.mtu), "up")
+            devices.append(device)
+        path.lead(self.mtu, ("via", "10.9.0.2", "dev", devices[0]), ("via", "10.9.0.1", "dev", devices[1]))
+
+
+def contestants():
+    """Those named _offload have the kernel's defaults on the cable."""
+    return [Bare("bare"), Homeward("fast"), Vxlan("vxlan"), WireguardGo("wireguard_go"),
+            Bare("bare_offload", False), Homeward("fast_offload", False), Vxlan("vxlan_offload", False),
+            WireguardGo("wireguard_go_offload", False)]
