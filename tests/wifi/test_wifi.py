@@ -89,6 +89,18 @@ def test_the_kernel_says_the_strength_that_was_set(system, dbm):
     wait_until(lambda: system.station.signal() == dbm, f"a signal of {dbm} dBm", 30, interval=0.2)
 
 
+def paths(system):
+    """{uplink: (up, down)}: fast or slow, and why."""
+    return {name: tuple(f"{way['path']}: {way['reason']}" if way else "none" for way in (uplink["path_up"], uplink["path_down"]))
+            for name, uplink in system.mn.admin.uplinks().items()}
+
+
+def test_the_kernel_carries_packets_over_wifi_and_cellular(system):
+    """Linux 6.1, the oldest that Debian 12 has."""
+    found = paths(system)
+    assert all(way.startswith("fast") for ways in found.values() for way in ways), found
+
+
 def test_walking_from_one_access_point_to_the_next_and_back(system, stream):
     """The station decides, by what it hears. On the way between access points wlan0 has no carrier."""
     near, far = system.points
@@ -114,6 +126,7 @@ def test_coming_back(system, stream):
         point.out_of_range(False)
     system.mn.wait_bound("wlan", timeout=120)
     stream.wait_carried_by("wlan")
+    assert all(way.startswith("fast") for way in paths(system)["wlan"]), paths(system)
     stream.mark("back again")
 
 
