@@ -133,6 +133,9 @@ std::string node_head(const Overview& overview, const Paint& paint) {
     out += line(paint, "state", state, state_colour(state));
     const std::string reason = status.text("steering_reason", "");
     out += line(paint, "steering", status.text("steering") + (reason.empty() ? "" : ": " + reason));
+    if (const std::string kill_switch = status.text("kill_switch", "off"); kill_switch != "off") {
+        out += line(paint, "kill switch", kill_switch);
+    }
     if (overview.policy.present()) {
         out += line(paint, "policy", policy_summary(overview.policy));
     }

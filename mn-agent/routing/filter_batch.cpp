@@ -130,9 +130,8 @@ FilterRule& FilterRule::to_ipv6(std::uint16_t first_bits, std::uint16_t mask_bit
         .equals(&wanted, sizeof wanted);
 }
 
-FilterRule& FilterRule::udp() {
-    constexpr std::uint8_t kUdp = IPPROTO_UDP;
-    return meta(NFT_META_L4PROTO).equals(&kUdp, sizeof kUdp);
+FilterRule& FilterRule::protocol(std::uint8_t number) {
+    return meta(NFT_META_L4PROTO).equals(&number, sizeof number);
 }
 
 FilterRule& FilterRule::port(std::uint32_t offset, std::uint16_t value) {

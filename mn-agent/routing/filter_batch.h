@@ -20,7 +20,7 @@ class FilterRule {
     FilterRule& to(const wire::Ipv4Prefix& prefix);
     /// IPv6 destinations that begin with these bits.
     FilterRule& to_ipv6(std::uint16_t first_bits, std::uint16_t mask);
-    FilterRule& udp();
+    FilterRule& protocol(std::uint8_t number);
     FilterRule& from_port(std::uint16_t port);
     FilterRule& to_port(std::uint16_t port);
     netlink::Message& accept();

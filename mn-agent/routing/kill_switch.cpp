@@ -1,5 +1,6 @@
 #include "routing/kill_switch.h"
 
+#include <linux/in6.h>
 #include <linux/netfilter.h>
 
 #include <cerrno>
@@ -21,6 +22,25 @@ void add_exclusions(FilterBatch& batch, const KillSwitchSettings& settings, cons
     }
 }
 
+/// Neighbour discovery, router solicitation, MLD and DHCPv6: without them the link has no IPv6 when the switch opens.
+/// Names asked for by multicast (mDNS, LLMNR) are not among them.
+void add_ipv6_signalling(FilterBatch& batch) {
+    constexpr std::uint16_t kDhcpClient = 546;
+    constexpr std::uint16_t kDhcpServer = 547;
+    struct Destination {
+        std::uint16_t bits, mask;
+    };
+    for (const auto [bits, mask] : {Destination{0xfe80, 0xffc0}, Destination{0xff00, 0xff00}}) {
+        batch.add(FilterRule(kTable, kOutput).to_ipv6(bits, mask).protocol(IPPROTO_ICMPV6).accept());
+        batch.add(FilterRule(kTable, kOutput)
+                      .to_ipv6(bits, mask)
+                      .protocol(IPPROTO_UDP)
+                      .from_port(kDhcpClient)
+                      .to_port(kDhcpServer)
+                      .accept());
+    }
+}
+
 void add_ipv6(FilterBatch& batch, const KillSwitchSettings& settings, const std::string& chain) {
     if (!settings.block_ipv6) {
         batch.add(FilterRule(kTable, chain).family(NFPROTO_IPV6).accept());
@@ -35,16 +55,19 @@ void add_output(FilterBatch& batch, const KillSwitchSettings& settings) {
     batch.add(FilterRule(kTable, kOutput).out_by(settings.tunnel_interface).accept());
     batch.add(FilterRule(kTable, kOutput)
                   .to(wire::Ipv4Prefix::of(settings.home_agent, 32))
-                  .udp()
+                  .protocol(IPPROTO_UDP)
                   .to_port(HOMEWARD_MIP_PORT)
                   .accept());
-    batch.add(
-        FilterRule(kTable, kOutput).family(NFPROTO_IPV4).udp().from_port(kDhcpClient).to_port(kDhcpServer).accept());
+    batch.add(FilterRule(kTable, kOutput)
+                  .family(NFPROTO_IPV4)
+                  .protocol(IPPROTO_UDP)
+                  .from_port(kDhcpClient)
+                  .to_port(kDhcpServer)
+                  .accept());
     add_exclusions(batch, settings, kOutput);
     add_ipv6(batch, settings, kOutput);
     if (settings.block_ipv6) {
-        batch.add(FilterRule(kTable, kOutput).to_ipv6(0xfe80, 0xffc0).accept());  // link-local
-        batch.add(FilterRule(kTable, kOutput).to_ipv6(0xff00, 0xff00).accept());  // multicast
+        add_ipv6_signalling(batch);
     }
     batch.add(FilterRule(kTable, kOutput).reject());
 }

@@ -50,6 +50,7 @@ WAYS = {
     "home-agent": lambda: sender(source=care_of).sendto(b"escape", ("192.147.23.11", 22)),
     "excluded": lambda: sender(source=care_of).sendto(b"escape", ("203.0.113.77", 9)),
     "ipv6": lambda: sender(socket.AF_INET6, bound_to=device).sendto(b"escape", ("2001:db8:2::1", 9)),
+    "mdns6": lambda: sender(socket.AF_INET6, bound_to=device).sendto(b"escape", ("ff02::fb", 5353)),
     "dhcp": lambda: sender(bound_to=device, source=care_of, port=68).sendto(b"escape", (gateway, 67)),
 }
 

@@ -22,7 +22,7 @@ struct KillSwitchSettings {
 ///     output    lo, the tunnel interface                            pass
 ///               UDP to the home agent's port 434                    pass: registrations and the tunnels
 ///               UDP from port 68 to port 67 (DHCP), to EXCLUDED     pass
-///               IPv6 to link-local and multicast addresses          pass; all of IPv6 when it is left alone
+///               ICMPv6 and DHCPv6 to link-local and multicast       pass; all of IPv6 when it is left alone
 ///               anything else                                       rejected: "administratively prohibited"
 ///     forward   into the tunnel, out of it, to EXCLUDED             pass; anything else is rejected
 ///
