@@ -15,6 +15,7 @@ from stream import Stream
 GATEWAYS = {"wlan": ("wlan0", "10.1.1.1", "10.1.1.2"), "cellular": ("rmnet0", "10.64.0.1", "10.64.0.2")}
 PREFERRED = ("via", GATEWAYS["wlan"][1], "dev", "wlan0", "metric", "100")
 WIREGUARD_PORT = 51820
+HOLD_DOWN = {"hold_down": "200 ms"}  # the bench cuts WLAN every second
 
 
 class Contestant:
@@ -66,7 +67,7 @@ class Homeward(Contestant):
         self.handover, self.policy = handover or {}, policy or {}
 
     def _configure(self, node):
-        node.config["handover"] = {"hold_down": "200 ms", **self.handover}
+        node.config["handover"] = HOLD_DOWN | self.handover
         node.write_policy({**BY_PORT, **self.policy})
 
     def unmet_needs(self, build):
@@ -78,7 +79,7 @@ class Homeward(Contestant):
             "node": {"nai": "a@b", "home_address": HOME_ADDRESS, "home_agent": HOME_AGENT,
                      "association": {"spi": 256, "key": "00" * 16}},
             "uplinks": [{"name": "wlan", "interface": "wlan0", "label": 1}, {"name": "cellular", "interface": "rmnet0", "label": 2}],
-            "policy": {**BY_PORT, **self.policy}, "handover": self.handover}))
+            "policy": {**BY_PORT, **self.policy}, "handover": HOLD_DOWN | self.handover}))
         done = run([binary("homeward"), "check", file], check=False)
         return "" if done.returncode == 0 else (done.stderr or done.stdout).strip()
 
@@ -150,7 +151,7 @@ class WireguardGo(Routed):
             device = f"wgho{end}{os.getpid()}"  # control sockets are named after it, in one directory for all namespaces
             key = self.net.directory / f"{end}.key"
             write_secret(key, keys[end])
-            process = namespace.start("wireguard-go", ["wireguard-go", "--foreground", device])
+            process = namespace.start("wireguard-go", ["nice", "-n", self.net.nice, "wireguard-go", "--foreground", device])
             process.wait_ready(lambda n=namespace, d=device: d in n.devices(), f"making {device}")
             if end == "mn":
                 self.device, self.far = device, public[far]

@@ -22,6 +22,8 @@ class Network(HomewardSystem):
 
     def __init__(self, name):
         super().__init__(f"ho-{name}")
+        # In the world every box has a machine of its own; here they share two cores with the correspondent.
+        self.nice = -10
         self.access = {}  # uplink → its link
 
     def access_cable(self, node, device, router, router_device):

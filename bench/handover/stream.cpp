@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -71,29 +72,50 @@ sockaddr_in socket_address(const std::string& host, std::uint16_t port) {
     return made;
 }
 
-class Log {
+/// Owns a file descriptor.
+class File {
   public:
-    explicit Log(const std::string& path) : file_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-        if (file_ < 0) {
-            fail(path);
+    File(int number, const std::string& what) : number_(number) {
+        if (number < 0) {
+            fail(what);
         }
     }
-    ~Log() { close(file_); }
-    Log(const Log&) = delete;
-    Log& operator=(const Log&) = delete;
+    ~File() { close(number_); }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    int number() const noexcept { return number_; }
+
+  private:
+    int number_;
+};
+
+class Log {
+  public:
+    explicit Log(const std::string& path)
+        : file_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), path) {}
 
     void add(const std::byte* message) const {
         Record record{};
         std::memcpy(&record.stamp, message, sizeof record.stamp);
         record.received = now().count();
-        if (write(file_, &record, sizeof record) != sizeof record) {
+        if (write(file_.number(), &record, sizeof record) != sizeof record) {
             fail("log");
         }
     }
 
   private:
-    int file_;
+    File file_;
 };
+
+/// To the address that the options give this end; only the end that waits has a port of its own.
+void bind_to_own_address(const File& file, const Options& options) {
+    const int yes = 1;
+    setsockopt(file.number(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const sockaddr_in own = socket_address(options.bind, options.peer.empty() ? options.port : 0);
+    if (bind(file.number(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
+        fail(options.bind);
+    }
+}
 
 /// What carries messages to the other end and back.
 class Transport {
@@ -110,33 +132,29 @@ class Transport {
     virtual bool receive(const Log& log) = 0;
 };
 
-class Datagrams : public Transport {
+class Datagrams final : public Transport {
   public:
-    explicit Datagrams(const Options& options) : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-        const sockaddr_in own = socket_address(options.bind, options.peer.empty() ? options.port : 0);
-        if (socket_ < 0 || bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
-            fail(options.bind);
-        }
+    explicit Datagrams(const Options& options) : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket") {
+        bind_to_own_address(socket_, options);
         if (!options.peer.empty()) {
             peer_ = socket_address(options.peer, options.port);
             begins_ = true;
         }
     }
-    ~Datagrams() override { close(socket_); }
-    int file() const override { return socket_; }
+    int file() const override { return socket_.number(); }
 
     void send(const std::vector<std::byte>& message) override {
         if (peer_) {
             // No way out at the moment is a lost message.
-            sendto(socket_, message.data(), message.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&*peer_),
-                   sizeof *peer_);
+            sendto(socket_.number(), message.data(), message.size(), MSG_DONTWAIT,
+                   reinterpret_cast<const sockaddr*>(&*peer_), sizeof *peer_);
         }
     }
     bool receive(const Log& log) override {
         sockaddr_in from{};
         socklen_t length = sizeof from;
-        while (recvfrom(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from),
-                        &length) >= static_cast<ssize_t>(sizeof(Stamp))) {
+        while (recvfrom(socket_.number(), buffer_.data(), buffer_.size(), MSG_DONTWAIT,
+                        reinterpret_cast<sockaddr*>(&from), &length) >= static_cast<ssize_t>(sizeof(Stamp))) {
             log.add(buffer_.data());
             if (!begins_) {
                 peer_ = from;
@@ -146,34 +164,25 @@ class Datagrams : public Transport {
     }
 
   private:
-    int socket_;
+    File socket_;
     bool begins_ = false;
     std::optional<sockaddr_in> peer_;
     std::vector<std::byte> buffer_ = std::vector<std::byte>(65536);
 };
 
-class Connection : public Transport {
+class Connection final : public Transport {
   public:
-    explicit Connection(const Options& options) : size_(options.size), buffer_(65536) {
-        const int protocol = options.transport == "mptcp" ? IPPROTO_MPTCP : IPPROTO_TCP;
-        socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
-        const int yes = 1;
-        setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-        const sockaddr_in own = socket_address(options.bind, options.peer.empty() ? options.port : 0);
-        if (socket_ < 0 || bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
-            fail(options.bind);
-        }
+    explicit Connection(const Options& options)
+        : own_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, options.transport == "mptcp" ? IPPROTO_MPTCP : IPPROTO_TCP),
+               "socket"),
+          size_(options.size) {
+        bind_to_own_address(own_, options);
         options.peer.empty() ? accept_one() : connect_to(options);
-        setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        fcntl(socket_, F_SETFL, O_NONBLOCK);
+        const int yes = 1;
+        setsockopt(file(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        fcntl(file(), F_SETFL, O_NONBLOCK);
     }
-    ~Connection() override {
-        close(socket_);
-        if (listener_ >= 0) {
-            close(listener_);
-        }
-    }
-    int file() const override { return socket_; }
+    int file() const override { return accepted_ ? accepted_->number() : own_.number(); }
     bool waits_to_write() const override { return !unsent_.empty(); }
 
     void send(const std::vector<std::byte>& message) override {
@@ -183,7 +192,7 @@ class Connection : public Transport {
     bool receive(const Log& log) override {
         flush();
         while (true) {
-            const ssize_t length = recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+            const ssize_t length = recv(file(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
             if (length <= 0) {
                 return length < 0 && (errno == EAGAIN || errno == EINTR);
             }
@@ -199,30 +208,26 @@ class Connection : public Transport {
   private:
     void connect_to(const Options& options) {
         const sockaddr_in peer = socket_address(options.peer, options.port);
-        if (connect(socket_, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) != 0) {
+        if (connect(own_.number(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) != 0) {
             fail(options.peer);
         }
     }
     void accept_one() {
-        listen(socket_, 1);
+        listen(own_.number(), 1);
         std::cout << "listening" << std::endl;
-        const int accepted = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
-        if (accepted < 0) {
-            fail("accept");
-        }
-        listener_ = socket_;  // further subflows of MPTCP are taken by it
-        socket_ = accepted;
+        accepted_.emplace(accept4(own_.number(), nullptr, nullptr, SOCK_CLOEXEC), "accept");
     }
     void flush() {
-        const ssize_t length = ::send(socket_, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t length = ::send(file(), unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (length > 0) {
             unsent_.erase(unsent_.begin(), unsent_.begin() + length);
         }
     }
 
-    int socket_ = -1, listener_ = -1;
+    File own_;  ///< stays open at the end that waits: further subflows of MPTCP come by it
+    std::optional<File> accepted_;
     std::size_t size_;
-    std::vector<std::byte> buffer_, unread_, unsent_;
+    std::vector<std::byte> buffer_ = std::vector<std::byte>(65536), unread_, unsent_;
 };
 
 volatile std::sig_atomic_t ended = 0;
