@@ -30,7 +30,7 @@ def set_rates(network, pair):
 
 
 def share(network, pair, way):
-    """Of the sum of both links' goodput."""
+    """(Of the sum of both links' goodput; of each link's own, WLAN first.)"""
     set_rates(network, pair)
     servers, clients = [], []
     try:
@@ -42,14 +42,14 @@ def share(network, pair, way):
             clients.append(network.mn_ns.start(f"iperf3-client-{name}", [
                 "iperf3", "--json", "--client", HOST, "--bind", HOME_ADDRESS, "--port", port, "--parallel", FLOWS,
                 "--omit", WARM_UP_S, "--time", SECONDS, *(["--reverse"] if way == "down" else [])]))
-        total = 0.0
+        carried = []
         for client in clients:
             client.wait(60)
             answer = json.loads(client.text())
             if "error" in answer:
                 raise HarnessError(f"iperf3: {answer['error']}")
-            total += answer["end"]["sum_received"]["bits_per_second"] / 1e6
-        return total / sum(PAIRS[pair])
+            carried.append(answer["end"]["sum_received"]["bits_per_second"] / 1e6)
+        return sum(carried) / sum(PAIRS[pair]), [mbps / rate for mbps, rate in zip(carried, PAIRS[pair])]
     finally:
         for process in (*clients, *servers):
             process.stop()

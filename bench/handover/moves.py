@@ -17,17 +17,20 @@ ENDLESS = math.inf
 class Event:
     start: float  # seconds of CLOCK_MONOTONIC
     end: float = 0.0
+    quiet_since: float = 0.0  # from here to `start` nothing was done
     endless: bool = False
 
 
 @dataclasses.dataclass
 class Outcome:
-    """`interruptions_ms`: of each event, the worse of both directions. `accounts`: what planned moves did to messages."""
+    """`interruptions_ms`: of each event, the worse of both directions. `accounts`: what planned moves did to messages.
+    `stalls_ms`: longest silences while nothing was done: what the machine adds."""
 
     events: list
     records: dict
     interruptions_ms: list = dataclasses.field(default_factory=list)
     accounts: dict = dataclasses.field(default_factory=dict)
+    stalls_ms: list = dataclasses.field(default_factory=list)
 
 
 def silences(events, records):
@@ -74,8 +77,9 @@ class Stage:
         """One failure of WLAN, until the stream flows again or patience ends, and the return."""
         self.contestant.back()
         self.wait_on("wlan")
+        quiet_since = time.monotonic()
         time.sleep(QUIET_S)
-        event = Event(time.monotonic())
+        event = Event(time.monotonic(), quiet_since=quiet_since)
         begin()
         try:
             self.stream.wait_for_messages_after(time.monotonic(), self.contestant.patience)
@@ -95,7 +99,10 @@ class Stage:
             progress(f"{kind} {len(events)} of {count}")
         self.contestant.back()
         records = self.stream.records()
-        return Outcome(events, records, silences(events, records))
+        # A tenth of the quiet time is left out: a silence that an event made would reach into it.
+        stalls = [longest_silence_ms(way, event.quiet_since, event.start - QUIET_S / 10)
+                  for event in events for way in records.values()]
+        return Outcome(events, records, silences(events, records), stalls_ms=stalls)
 
     def shift(self, uplink):
         """One planned move."""

@@ -87,20 +87,24 @@ class Bench:
         values = [patience * 1000 if math.isinf(ms) else ms for ms in outcome.interruptions_ms]
         self.figures.add(f"{name}.p50_ms", values, "ms")
         self.figures.add(f"{name}.max_ms", [max(values)], "ms")
+        if outcome.stalls_ms:
+            self.figures.add(f"{name}.stall_ms", [max(outcome.stalls_ms)], "ms")
         if outcome.accounts:
             for what in ("lost", "duplicates", "reordered"):
                 self.figures.add(f"{name}.{what}", [sum(account[what] for account in outcome.accounts.values())], "messages")
             self.figures.add(f"{name}.late_ms", [max(account["late_ms"] for account in outcome.accounts.values())], "ms")
         endless = " (no end in sight)" if any(map(math.isinf, outcome.interruptions_ms)) else ""
+        stall = f", stalls without an event up to {max(outcome.stalls_ms):.1f} ms" if outcome.stalls_ms else ""
         accounts = ", ".join(f"{way}: {account}" for way, account in outcome.accounts.items())
-        self.progress.step(f"{name}: p50 {statistics.median(values):.1f} ms, max {max(values):.1f} ms of {len(values)}{endless} {accounts}")
+        self.progress.step(f"{name}: p50 {statistics.median(values):.1f} ms, max {max(values):.1f} ms of {len(values)}{endless}{stall} {accounts}")
 
     def _goodput(self, contestant):
         for pair in goodput.PAIRS:
             for way in ("down", "up"):
-                name, value = f"handover.{contestant.name}.share.{pair}.{way}", goodput.share(contestant.net, pair, way)
+                name = f"handover.{contestant.name}.share.{pair}.{way}"
+                value, (wlan, cellular) = goodput.share(contestant.net, pair, way)
                 self.figures.add(name, [value], "of the sum")
-                self.progress.step(f"{name}: {value:.4f}")
+                self.progress.step(f"{name}: {value:.4f} (WLAN {wlan:.3f}, cellular {cellular:.3f} of its own)")
 
     def draw(self, directory):
         for part, outcomes in self.pictures.items():
