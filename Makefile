@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha bench-handover bench-mn bench-veth cross-arm64 demo deps format fuzz help install lint soak test test-arm64 test-nic test-wifi
+.PHONY: all bench bench-check bench-ha bench-handover bench-mn bench-veth cross-arm64 demo deps format fuzz help install lint papers soak test test-arm64 test-nic test-wifi
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -102,6 +102,11 @@ bench-mn: deps  ## the node's fast path beside a bare cable, VXLAN and wireguard
 	tools/build $(BUILD) $(SETUP)
 	ninja -C $(BUILD) bench-veth
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/mn/run.py --build $(BUILD)
+
+papers: deps  ## repeat the selection papers' evaluations: build/papers/report.html (4 minutes)
+	tools/build $(BUILD) $(SETUP)
+	ninja -C $(BUILD) bench/papers/bench-papers
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/papers/run.py --build $(BUILD) $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-check:  ## hold build/bench against bench/floors
 	/usr/bin/python3 -B bench/check.py --build $(BUILD)

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace homeward::papers {
+
+/// A bar on a terminal's standard error; nothing elsewhere.
+class Progress {
+  public:
+    Progress(std::string name, int steps);
+    ~Progress();
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+    void step();
+
+  private:
+    void draw() const;
+
+    std::string name_;
+    int steps_;
+    int done_ = 0;
+    bool terminal_;
+};
+
+/// Paper 001: the closed loop beside the heuristic and manual switching, `seeds` weeks of five users.
+nlohmann::json closed_loop_paper(int seeds);
+/// Paper 002: mobility prediction on `seeds` walks.
+nlohmann::json mobility_paper(int seeds);
+/// Paper 003: assignment of flows, `seeds` runs of arrivals.
+nlohmann::json assignment_paper(int seeds);
+/// Microseconds of decisions of every engine in a busy surrounding, with a deadline.
+nlohmann::json decision_times(int decisions);
+
+}  // namespace homeward::papers
