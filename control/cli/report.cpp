@@ -94,6 +94,18 @@ std::string path_text(const Answer& path) {
     return path.text("path") + (reason.empty() ? "" : " (" + reason + ")");
 }
 
+/// What probes found besides the round trip, if there were any.
+std::string probes_text(const Answer& uplink) {
+    std::string text;
+    if (const auto jitter = uplink.number("jitter_ms")) {
+        text += fmt::format(", jitter {:.1f} ms", *jitter);
+    }
+    if (const auto loss = uplink.number("loss")) {
+        text += fmt::format(", loss {:.0f} %", *loss * 100);
+    }
+    return text;
+}
+
 std::string uplink_report(const Answer& uplink, const Paint& paint) {
     const std::string state = uplink.text("state");
     const std::string reason = uplink.text("reason", "");
@@ -111,7 +123,8 @@ std::string uplink_report(const Answer& uplink, const Paint& paint) {
                                 until(uplink, "renews_in_s"), until(uplink, "expires_in_s")));
     }
     if (const auto rtt = uplink.number("rtt_ms")) {
-        out += line(paint, "round trip", fmt::format("{:.1f} ms, tunnel MTU {}", *rtt, uplink.count("tunnel_mtu")));
+        out += line(paint, "round trip",
+                    fmt::format("{:.1f} ms{}, tunnel MTU {}", *rtt, probes_text(uplink), uplink.count("tunnel_mtu")));
     }
     if (uplink.at("path_up").present()) {
         out += line(paint, "path",
@@ -122,6 +135,11 @@ std::string uplink_report(const Answer& uplink, const Paint& paint) {
         fmt::format("{} received ({}), {} sent ({})", bytes_text(uplink.number("rx_bytes").value_or(0)),
                     rate_text(uplink.number("rx_bps").value_or(0)), bytes_text(uplink.number("tx_bytes").value_or(0)),
                     rate_text(uplink.number("tx_bps").value_or(0))));
+    if (uplink.number("rate_down_bps").value_or(0) > 0 || uplink.number("rate_up_bps").value_or(0) > 0) {
+        out += line(paint, "most in a second",
+                    fmt::format("{} received, {} sent", rate_text(uplink.number("rate_down_bps").value_or(0)),
+                                rate_text(uplink.number("rate_up_bps").value_or(0))));
+    }
     return out;
 }
 

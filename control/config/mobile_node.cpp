@@ -54,7 +54,7 @@ struct UplinksRead {
 };
 
 UplinkConfig read_uplink(const Value& value, UplinksRead& read) {
-    const Map map{value, {"name", "interface", "label", "technology", "gateway"}};
+    const Map map{value, {"name", "interface", "label", "technology", "gateway", "wake_up"}};
     UplinkConfig uplink;
     if (const auto name = map.require("name")) {
         uplink.name = name->text(1, 32);
@@ -73,6 +73,9 @@ UplinkConfig read_uplink(const Value& value, UplinksRead& read) {
     }
     if (const auto gateway = map.find("gateway")) {
         uplink.gateway = gateway->address();
+    }
+    if (const auto found = map.find("wake_up")) {
+        uplink.wake_up = found->duration(milliseconds{0}, milliseconds{10'000});
     }
     return uplink;
 }
@@ -191,10 +194,26 @@ void read_routing(const Value& value, MobileNode& out) {
     }
 }
 
+void read_probes(const Value& value, MobileNode& out) {
+    const Map map{value, {"interval", "unanswered"}};
+    if (const auto found = map.find("interval")) {
+        out.probe_interval = found->duration(milliseconds{0}, milliseconds{10'000});
+        if (out.probe_interval > milliseconds{0} && out.probe_interval < milliseconds{10}) {
+            found->fail("expected 0 (no probes) or 10 ms and more");
+        }
+    }
+    if (const auto found = map.find("unanswered")) {
+        out.probes_unanswered = found->number<unsigned>(1, 20);
+    }
+}
+
 void read_handover(const Value& value, MobileNode& out) {
-    const Map map{value, {"hold_down"}};
+    const Map map{value, {"hold_down", "probes"}};
     if (const auto found = map.find("hold_down")) {
         out.hold_down = found->duration(milliseconds{0}, milliseconds{600'000});
+    }
+    if (const auto found = map.find("probes")) {
+        read_probes(*found, out);
     }
 }
 

@@ -38,7 +38,7 @@ bool same_port(const Port& a, const Port& b) {
 
 bool same_uplink(const UplinkConfig& a, const UplinkConfig& b) {
     return a.name == b.name && a.interface == b.interface && a.label == b.label && a.technology == b.technology &&
-           a.gateway == b.gateway;
+           a.gateway == b.gateway && a.wake_up == b.wake_up;
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ std::uint64_t gateway_id(const uplinks::Attachment& attachment) {
     return attachment.gateway ? attachment.gateway->host() : 0;
 }
 
-/// A pending ICMP error of an earlier datagram is reported once, instead of sending.
+}  // namespace
+
 bool send_datagram(const UniqueFd& socket, wire::ByteView datagram) {
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (::send(socket.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
@@ -33,13 +34,15 @@ bool send_datagram(const UniqueFd& socket, wire::ByteView datagram) {
     return false;
 }
 
-}  // namespace
-
 void Agent::pump() {
     if (!coordinator_) {
         return;
     }
     run_coordinator_actions();
+    run_path_actions();
+    run_coordinator_actions();
+    follow_coordinator();  // only now: a verdict may just have changed it
+    run_path_actions();
     if (const wire::Ipv4Address agent = client_->home_agent(); agent != home_agent_) {
         home_agent_ = agent;
         if (const Status status = close_kill_switch(); !status) {
@@ -175,6 +178,7 @@ void Agent::run(const registration::SendKeepalive& action) {
     datagram.insert(datagram.end(), action.packet.begin(), action.packet.end());
     if (uplink.socket) {
         send_datagram(uplink.socket, datagram);
+        paths_->keepalive_sent(slot_of(action.label), monotonic());
     }
 }
 

@@ -117,6 +117,7 @@ void Agent::wait_for_tunnel() {
         std::uint64_t count = 0;
         [[maybe_unused]] const ssize_t got = ::read(loop_->control_fd(), &count, sizeof count);
         take_control();
+        pump();
         wait_for_tunnel();
     });
 }
@@ -133,8 +134,8 @@ void Agent::take_control() {
         const policy::Label label = config_.uplinks[datagram->slot].label;
         if (datagram->kind == tunnel::ControlDatagram::Kind::registration) {
             client_->datagram(label, datagram->view(), home_agent_, now());
-        } else if (!client_->echo_reply(label, datagram->view(), now())) {
-            loop_->deliver(datagram->view());
+        } else {
+            take_echo(datagram->slot, datagram->view());
         }
         loop_->control().pop();
     }
@@ -145,13 +146,26 @@ void Agent::take_control() {
     if (mtu_changed) {
         update_mtu();
     }
-    pump();
+}
+
+/// An answer to a probe, to a keepalive, or to somebody's `ping`.
+void Agent::take_echo(unsigned slot, wire::ByteView packet) {
+    const policy::Label label = config_.uplinks[slot].label;
+    if (const auto number = probe_echoes_.answer(slot, packet)) {
+        ++probes_answered_;
+        paths_->answered(slot, *number, monotonic());
+        if (const auto round_trip = paths_->quality(slot).round_trip()) {
+            client_->measured(label, *round_trip);
+        }
+    } else if (!client_->echo_reply(label, packet, now())) {
+        loop_->deliver(packet);
+    }
 }
 
 void Agent::arm_timer() {
     std::optional<handover::Duration> due = client_->next_deadline();
-    if (const auto other = coordinator_->next_deadline(); other && (!due || *other < *due)) {
-        due = other;
+    for (const auto other : {coordinator_->next_deadline(), paths_->next_deadline()}) {
+        due = other && (!due || *other < *due) ? other : due;
     }
     if (!due) {
         timer_.cancel();
@@ -164,6 +178,7 @@ void Agent::arm_timer() {
         }
         coordinator_->tick(monotonic());
         client_->tick(now());
+        tick_paths();
         pump();
     });
 }
@@ -188,6 +203,8 @@ void Agent::sample() {
         }
         uplink.tx_bps = (up.bytes - std::exchange(uplink.sampled_tx_bytes, up.bytes)) * 8;
         uplink.rx_bps = (down.bytes - std::exchange(uplink.sampled_rx_bytes, down.bytes)) * 8;
+        uplink.tx_best.sample(uplink.tx_bps);
+        uplink.rx_best.sample(uplink.rx_bps);
         if (coordinator_->state(slot) == handover::State::attached && !uplink.socket && open_socket(slot)) {
             client_->uplink_up(config_.uplinks[slot].label, static_cast<std::uint8_t>(config_.uplinks[slot].technology),
                                uplink.attachment.address->address,
@@ -270,6 +287,9 @@ void Agent::reload(std::function<void(ReloadOutcome)> done) {
             client_->set_times(config_.lifetime, config_.keepalive);
             config_.hold_down = (*next)->hold_down;
             coordinator_->set_hold_down(config_.hold_down);
+            config_.probe_interval = (*next)->probe_interval;
+            config_.probes_unanswered = (*next)->probes_unanswered;
+            paths_->set(path_settings());
             apply(std::move(**policy), false);
             report("reload", restart.empty() ? "configuration reloaded" : "configuration reloaded in part");
             pump();

@@ -11,12 +11,15 @@
 #include <vector>
 
 #include "admin/event_log.h"
+#include "best_rate.h"
 #include "bpf_steering/fast_path.h"
 #include "bpf_steering/steering.h"
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
+#include "handover/path_watch.h"
 #include "policy/generation.h"
 #include "policy/table.h"
+#include "probe_echoes.h"
 #include "registration/client.h"
 #include "resolver/resolver.h"
 #include "routing/routing.h"
@@ -54,13 +57,19 @@ struct UplinkRuntime {
     // Once a second, for rates and for the client's keepalive timer.
     std::uint64_t sampled_tx_packets = 0, sampled_tx_bytes = 0, sampled_rx_bytes = 0;
     std::uint64_t tx_bps = 0, rx_bps = 0;
+    BestRate tx_best, rx_best;
 };
+
+/// Sends to the home agent; false: the kernel refused. A pending ICMP error of an earlier datagram is reported once,
+/// instead of sending, so it is tried twice.
+bool send_datagram(const UniqueFd& socket, wire::ByteView datagram);
 
 /// homeward-mn at run time: wires the rooms together on one Asio loop. It decides nothing itself; what follows from an
 /// event is the Coordinator's and the registration Client's business, and `pump` does what they ask for.
 ///
 ///     rtnetlink ─► LinkWatch ─► Coordinator ─┬► Steering map, Loop (usable)
-///     admin API ───────────────►    ▲        ├► Routing, sockets
+///     admin API ───────────────►  ▲ ▲        ├► Routing, sockets
+///     counters, echoes ► PathWatch ┘ │        │
 ///     tunnel's thread ─► ControlRing│        └► Client ─► registrations, keepalives ─► sockets
 ///                          └────────┴─ binding ◄──┘
 class Agent {
@@ -84,6 +93,9 @@ class Agent {
     const config::MobileNode& config() const { return config_; }
     const registration::Client& client() const { return *client_; }
     const handover::Coordinator& coordinator() const { return *coordinator_; }
+    const handover::PathWatch& paths() const { return *paths_; }
+    std::uint64_t probes_sent() const { return probes_sent_; }
+    std::uint64_t probes_answered() const { return probes_answered_; }
     const UplinkRuntime& uplink(unsigned slot) const { return uplinks_[slot]; }
     const tunnel::TunDevice& tun() const { return *tun_; }
     const tunnel::Loop& loop() const { return *loop_; }
@@ -128,9 +140,22 @@ class Agent {
     void wait_for_tunnel();
     void links_changed();
     void take_control();
+    void take_echo(unsigned slot, wire::ByteView packet);
     void arm_timer();
     void arm_sample_timer();
     void sample();
+
+    // paths.cpp: whether the home agent answers by an uplink
+    handover::PathSettings path_settings() const;
+    std::unique_ptr<handover::PathWatch> make_paths() const;
+    void follow_coordinator();
+    void tick_paths();
+    void run_path_actions();
+    void run(const handover::SendProbe& action);
+    void run(const handover::SendAsk& action);
+    void run(const handover::Refresh& action);
+    void run(const handover::PathVerdict& action);
+    void run(const registration::Heard& action);
 
     // actions.cpp: what is done
     void pump();
@@ -171,6 +196,9 @@ class Agent {
     std::unique_ptr<uplinks::LinkWatch> watch_;
     std::unique_ptr<handover::Coordinator> coordinator_;
     std::unique_ptr<registration::Client> client_;
+    std::unique_ptr<handover::PathWatch> paths_;
+    ProbeEchoes probe_echoes_;
+    std::uint64_t probes_sent_ = 0, probes_answered_ = 0;
 
     std::array<UplinkRuntime, tunnel::kMaxSlots> uplinks_;
     std::shared_ptr<const policy::Table> table_;

@@ -1,24 +1,16 @@
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <cstring>
 
 #include "agent.h"
 #include "homeward/tunnel.h"
+#include "random.h"
 #include "routing/kill_switch.h"
 
 namespace homeward::mn {
 namespace {
 
 constexpr std::uint32_t kDefaultMtu = 1500;
-
-std::uint64_t random_number() {
-    std::uint64_t value = 0;
-    if (::getrandom(&value, sizeof value, 0) != static_cast<ssize_t>(sizeof value)) {
-        throw std::runtime_error("getrandom failed");
-    }
-    return value;
-}
 
 routing::Settings routing_settings(const config::MobileNode& config) {
     routing::Settings settings;
@@ -204,6 +196,7 @@ Status Agent::start() {
         uplinks.push_back({uplink.name, uplink.label});
     }
     coordinator_ = std::make_unique<handover::Coordinator>(std::move(uplinks), config_.hold_down);
+    paths_ = make_paths();
     loop_->start();
     link_events_.assign(watch_->fd());
     tunnel_events_.assign(loop_->control_fd());

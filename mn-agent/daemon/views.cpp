@@ -32,6 +32,8 @@ std::string uplink_state(const Agent& agent, unsigned slot) {
             return "down";
         case handover::State::hold_down:
             return "hold-down";
+        case handover::State::silent:
+            return "lost";
         case handover::State::draining:
             return "draining";
         case handover::State::attached:
@@ -55,6 +57,23 @@ json way_view(const bpf::FastPath::Way& way, const UplinkRuntime& uplink) {
         return nullptr;
     }
     return {{"path", way.fast ? "fast" : "slow"}, {"reason", way.reason}};
+}
+
+json milliseconds(const std::optional<handover::Duration>& time) {
+    return time ? json(seconds(*time) * 1000) : json(nullptr);
+}
+
+/// What probes and transfers told of the path. Unknown is null.
+json path_view(const Agent& agent, unsigned slot) {
+    const handover::PathQuality& quality = agent.paths().quality(slot);
+    const UplinkRuntime& uplink = agent.uplink(slot);
+    const bool probed = quality.round_trip().has_value();
+    return {{"rtt_ms", milliseconds(probed ? quality.round_trip() : uplink.binding.round_trip)},
+            {"rtt_var_ms", probed ? milliseconds(quality.variation()) : json(nullptr)},
+            {"jitter_ms", probed ? milliseconds(quality.jitter()) : json(nullptr)},
+            {"loss", quality.loss() ? json(*quality.loss()) : json(nullptr)},
+            {"rate_up_bps", uplink.tx_best.value()},
+            {"rate_down_bps", uplink.rx_best.value()}};
 }
 
 json uplink_view(const Agent& agent, unsigned slot) {
@@ -85,7 +104,7 @@ json uplink_view(const Agent& agent, unsigned slot) {
               {"rx_bytes", received.bytes},
               {"tx_bps", uplink.tx_bps},
               {"rx_bps", uplink.rx_bps}};
-    view["rtt_ms"] = uplink.binding.round_trip ? json(seconds(*uplink.binding.round_trip) * 1000) : json(nullptr);
+    view.update(path_view(agent, slot));
     return view;
 }
 
@@ -324,7 +343,9 @@ std::map<std::string, std::uint64_t> counters_of(const Agent& agent) {
                                                   {"registration.resynchronisations", client.resynchronisations},
                                                   {"registration.policy_chunks_sent", client.policy_chunks_sent},
                                                   {"keepalive.sent", client.keepalives_sent},
-                                                  {"keepalive.answered", client.keepalives_answered}};
+                                                  {"keepalive.answered", client.keepalives_answered},
+                                                  {"probe.sent", agent.probes_sent()},
+                                                  {"probe.answered", agent.probes_answered()}};
     const bpf::Steering::Counters steering =
         agent.steering() != nullptr ? agent.steering()->counters() : bpf::Steering::Counters{};
     counters["bpf.steering_packets"] = steering[HOMEWARD_STEERING_PACKETS];
@@ -347,6 +368,31 @@ std::map<std::string, std::uint64_t> counters_of(const Agent& agent) {
     return counters;
 }
 
+/// Samples of what is known; a path that was never measured has none.
+void path_metrics(const Agent& agent, admin::MetricsText& text) {
+    struct Gauge {
+        const char* name;
+        const char* key;
+        const char* help;
+        double scale;
+    };
+    static constexpr Gauge kGauges[] = {
+        {"homeward_uplink_round_trip_seconds", "rtt_ms", "Smoothed round trip to the home agent.", 1e-3},
+        {"homeward_uplink_jitter_seconds", "jitter_ms", "Mean difference of consecutive round trips.", 1e-3},
+        {"homeward_uplink_loss_ratio", "loss", "Of the last 50 probes, those not answered.", 1},
+        {"homeward_uplink_rate_up_bits", "rate_up_bps", "The most sent in a second of the last minute.", 1},
+        {"homeward_uplink_rate_down_bits", "rate_down_bps", "The most received in a second of the last minute.", 1}};
+    for (const Gauge& gauge : kGauges) {
+        text.family(gauge.name, gauge.help, admin::MetricType::gauge);
+        for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
+            const json value = path_view(agent, slot)[gauge.key];
+            if (value.is_number()) {
+                text.sample({{"uplink", agent.config().uplinks[slot].name}}, value.get<double>() * gauge.scale);
+            }
+        }
+    }
+}
+
 admin::Reply metrics_view(const Agent& agent) {
     admin::MetricsText text;
     text.family("homeward_uplink_usable", "1: flows may use the uplink.", admin::MetricType::gauge);
@@ -354,6 +400,7 @@ admin::Reply metrics_view(const Agent& agent) {
         text.sample({{"uplink", agent.config().uplinks[slot].name}},
                     std::uint64_t{agent.coordinator().usable(slot) ? 1U : 0U});
     }
+    path_metrics(agent, text);
     text.family("homeward_drops_total", "Packets given up, by reason.", admin::MetricType::counter);
     for (const auto& [name, value] : drops_of(agent)) {
         text.sample({{"reason", name}}, value);

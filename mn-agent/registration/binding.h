@@ -14,7 +14,7 @@ namespace homeward::mn::registration {
 /// A request that waits for its reply. At most one per binding, besides those that only carry pieces of the policy:
 /// only a reply to the most recent request counts (RFC 5944 §3.6.2).
 struct Pending {
-    enum class Purpose : std::uint8_t { registration, removal };
+    enum class Purpose : std::uint8_t { registration, removal, question };
 
     Purpose purpose{};
     Label via = 0;  ///< the uplink it left by
@@ -53,6 +53,7 @@ struct Binding {
     std::string reason;
 
     std::optional<Pending> pending;
+    std::optional<Pending> asked;  ///< a question about the path; nobody waits for its reply
     std::optional<Duration> register_at;
     std::optional<Duration> remove_at;
     std::optional<Duration> expires_at;  ///< of the last accepted registration

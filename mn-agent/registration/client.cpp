@@ -81,6 +81,18 @@ void Client::data_sent(Label label, Duration monotonic) {
     }
 }
 
+void Client::refresh(Label label, Now now) {
+    implementation_->refresh(label, now);
+}
+void Client::ask(Label label, Now now) {
+    implementation_->ask(label, now);
+}
+void Client::measured(Label label, Duration round_trip) {
+    if (Binding* binding = implementation_->find(label)) {
+        binding->round_trip.sample(round_trip);
+    }
+}
+
 void Client::policy_changed(std::shared_ptr<const policy::Policy> policy, policy::Generation generation, Now now) {
     implementation_->policy_changed(std::move(policy), generation, now);
 }

@@ -47,6 +47,7 @@ void Client::Implementation::uplink_up(Label label, std::uint8_t technology, wir
     binding.remove_at.reset();
     binding.keepalive.stop();
     binding.echo.reset();
+    binding.asked.reset();
     binding.unanswered = binding.refused = 0;
     binding.after_link_event = true;
     binding.register_at = now.monotonic;
@@ -108,6 +109,23 @@ void Client::Implementation::drain(Label label, Now now) {
     const Duration on_the_way = 2 * binding->round_trip.smoothed().value_or(0s);
     binding->remove_at = now.monotonic + std::max<Duration>(config.drain_settle, on_the_way);
     publish(*binding);
+}
+
+void Client::Implementation::refresh(Label label, Now now) {
+    Binding* binding = find(label);
+    if (binding == nullptr || !usable(binding->state) || binding->draining || binding->pending || shutting_down_until) {
+        return;
+    }
+    binding->register_at = now.monotonic;
+    send_due(now);
+}
+
+void Client::Implementation::ask(Label label, Now now) {
+    Binding* binding = find(label);
+    if (binding == nullptr || binding->up || shutting_down_until) {
+        return;
+    }
+    send_question(*binding, now);
 }
 
 void Client::Implementation::shut_down(Now now) {

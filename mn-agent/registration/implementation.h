@@ -29,6 +29,8 @@ struct Client::Implementation {
     void uplink_down(Label label, Now now);
     void drain(Label label, Now now);
     void shut_down(Now now);
+    void refresh(Label label, Now now);
+    void ask(Label label, Now now);
 
     // schedule.cpp
     void tick(Now now);
@@ -43,6 +45,7 @@ struct Client::Implementation {
     void send_registration(Binding& binding, Now now);
     void send_removal(Binding& binding, Label via, Now now);
     void send_remove_all(Now now);
+    void send_question(Binding& binding, Now now);
     void send_echo(Binding& binding, Now now);
 
     mip::RegistrationRequest renewal_of(const Binding& binding) const;

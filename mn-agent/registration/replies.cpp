@@ -38,15 +38,24 @@ void Client::Implementation::datagram(Label label, wire::ByteView payload, wire:
         return answers(entry.second.pending, label, frame->header);
     });
     const bool ends_everything = answers(remove_all, label, frame->header);
+    const auto asked = std::find_if(bindings.begin(), bindings.end(), [&](const auto& entry) {
+        return answers(entry.second.asked, label, frame->header);
+    });
     const auto piece = std::find_if(pieces.begin(), pieces.end(),
                                     [&](const Pending& each) { return answers(each, label, frame->header); });
-    if (source != home_agent || (owner == bindings.end() && !ends_everything && piece == pieces.end())) {
+    const bool expected =
+        owner != bindings.end() || asked != bindings.end() || ends_everything || piece != pieces.end();
+    if (source != home_agent || !expected) {
         ++counters.replies_unexpected;
         return;
     }
     if (!config.authenticator.verify(frame->authentication)) {
         ++counters.replies_unauthenticated;
         return;
+    }
+    actions.emplace_back(Heard{label, std::nullopt});
+    if (asked != bindings.end()) {
+        return asked->second.asked.reset();
     }
     const auto decoded = mip::decode_reply(*frame);
     const auto* reply = std::get_if<mip::RegistrationReply>(&decoded);
@@ -306,6 +315,7 @@ bool Client::Implementation::echo_reply(Label label, wire::ByteView inner_packet
     binding->round_trip.sample(now.monotonic - binding->echo_sent_at);
     binding->last_reply_at = binding->last_echo_at = now.monotonic;
     binding->keepalive.answered(now.monotonic);
+    actions.emplace_back(Heard{label, now.monotonic - binding->echo_sent_at});
     binding->echo.reset();
     return true;
 }

@@ -111,6 +111,17 @@ void Client::Implementation::send_removal(Binding& binding, Label via_label, Now
     binding.register_at.reset();
 }
 
+/// It is a removal of this binding: harmless, for it is gone, and once more what shall happen if the home agent should
+/// still have it.
+void Client::Implementation::send_question(Binding& binding, Now now) {
+    mip::RegistrationRequest request = request_of(*this, binding, 0);
+    if (multipath) {
+        request.multipath =
+            mip::Multipath{.technology = binding.technology, .label = binding.label, .binding_id = binding.label};
+    }
+    binding.asked = send(binding, request, Pending::Purpose::question, 0, now);
+}
+
 void Client::Implementation::send_remove_all(Now now) {
     const auto usable_via = survivor(0);
     const auto any_up = std::find_if(bindings.begin(), bindings.end(), [](const auto& e) { return e.second.up; });

@@ -106,7 +106,7 @@ Error Table::error(unsigned line, std::string_view what) const {
     return Error{name_ + ":" + std::to_string(line) + ": " + std::string(what)};
 }
 
-Result<Table> Table::parse(std::string_view name, std::string_view text, std::vector<std::string> known,
+Result<Table> Table::parse(std::string_view name, std::string_view text, const std::vector<std::string>& known,
                            const std::vector<std::string>& required) {
     Table table;
     table.name_ = name;

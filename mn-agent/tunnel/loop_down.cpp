@@ -60,8 +60,6 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     if (!combine_ecn(packet, outer_tos)) {
         return drop(Drop::inner_ecn);
     }
-    add(counters_[slot].rx_packets, 1);
-    add(counters_[slot].rx_bytes, packet.size());
     // Cheap before exact: answers to our keepalives are ICMP of one size. Whether it is ours, the agent decides.
     constexpr std::uint8_t kIcmp = 1;
     constexpr std::size_t kKeepaliveSize = 36;
@@ -69,6 +67,9 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
         control_.push(ControlDatagram::Kind::echo_reply, slot, packet)) {
         return signal_event(control_event_.get());
     }
+    // What counts is data: it tells that the uplink is in use.
+    add(counters_[slot].rx_packets, 1);
+    add(counters_[slot].rx_bytes, packet.size());
     if (const std::uint16_t mss = max_mss_.load(std::memory_order_relaxed); mss != 0) {
         clamp_mss(packet, mss);
     }

@@ -27,6 +27,15 @@ TEST(Report, ShowsAnUplinkAsWireGuardShowsAPeer) {
               "  transfer: 2.00 MiB received (14.67 Mbit/s), 420 B sent (0 bit/s)\n");
 }
 
+TEST(Report, ShowsWhatProbesFoundOfAPath) {
+    json measured = kUplinks;
+    measured["uplinks"][0].update(
+        R"({"jitter_ms":0.31,"loss":0.02,"rate_down_bps":18000000,"rate_up_bps":2500000})"_json);
+    const std::string report = uplinks_report(Answer(&measured), kPlain);
+    EXPECT_NE(report.find("  round trip: 2.0 ms, jitter 0.3 ms, loss 2 %, tunnel MTU 1468\n"), std::string::npos);
+    EXPECT_NE(report.find("  most in a second: 18.00 Mbit/s received, 2.50 Mbit/s sent\n"), std::string::npos);
+}
+
 TEST(Report, SaysWhyAnUplinkIsNotBound) {
     const json uplinks = R"({"uplinks":[{"name":"wlan","interface":"wlan0","label":1,"state":"down",
         "reason":"wlan0 does not exist"}]})"_json;

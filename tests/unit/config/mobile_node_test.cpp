@@ -31,6 +31,8 @@ TEST(MobileNode, SampleHoldsTheDefaults) {
     EXPECT_EQ(read->lifetime, plain.lifetime);
     EXPECT_EQ(read->keepalive, plain.keepalive);
     EXPECT_EQ(read->hold_down, plain.hold_down);
+    EXPECT_EQ(read->probe_interval, plain.probe_interval);
+    EXPECT_EQ(read->probes_unanswered, plain.probes_unanswered);
     EXPECT_EQ(read->policy.policy.rules.size(), 3U);
     EXPECT_EQ(read->uplink_names(), (UplinkNames{{"wlan", 1}, {"cellular", 2}}));
     EXPECT_EQ(read->uplinks[1].gateway->to_string(), "10.64.0.1");
@@ -99,6 +101,12 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
          "mn.yaml:8: routing.dns[0]: is in routing.excluded, and a DNS server here is one inside the tunnel"},
         {"policy:", "handover: {hold_down: 2}\npolicy:",
          "mn.yaml:8: handover.hold_down: expected a time from 0 s to 600 s with its unit (ms, s, min or h), got \"2\""},
+        {"policy:", "handover: {probes: {interval: 5 ms}}\npolicy:",
+         "mn.yaml:8: handover.probes.interval: expected 0 (no probes) or 10 ms and more"},
+        {"policy:", "handover: {probes: {unanswered: 0}}\npolicy:",
+         "mn.yaml:8: handover.probes.unanswered: expected a number from 1 to 20, got \"0\""},
+        {"policy:", "handover: {probes: {patience: 1 s}}\npolicy:",
+         "mn.yaml:8: handover.probes.patience: unknown key; known here: interval, unanswered"},
         {"policy:", "hold_down: 2 s\npolicy:",
          "mn.yaml:8: hold_down: unknown key; known here: node, uplinks, policy, registration, tunnel, routing, "
          "handover"},

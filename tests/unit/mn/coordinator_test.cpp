@@ -190,6 +190,142 @@ TEST_F(CoordinatorTest, DownOfTheOnlyUplinkGivesItsBindingUpItself) {
     EXPECT_EQ(did(), "usable 0 no, drain 0");
 }
 
+TEST_F(CoordinatorTest, ADeadPathStopsUseAndKeepsReceiving) {
+    both_bound();
+    node.path(kWlan, false, seconds(10));
+    EXPECT_EQ(did(), "usable 0 no, detach 0 receiving");
+    EXPECT_EQ(node.state(kWlan), State::silent);
+    EXPECT_EQ(node.reason(kWlan), "the home agent does not answer by it");
+}
+
+TEST_F(CoordinatorTest, ADeadPathReturnsAfterHoldDownFromTheFirstAnswer) {
+    both_bound();
+    node.path(kWlan, false, seconds(10));
+    node.path(kWlan, true, seconds(15));
+    did();
+    EXPECT_EQ(node.state(kWlan), State::hold_down);
+    node.path(kWlan, false, seconds(16));
+    EXPECT_EQ(node.state(kWlan), State::silent);
+    node.path(kWlan, true, seconds(18));
+    node.tick(milliseconds(19'999));
+    EXPECT_EQ(did(), "");
+    node.tick(seconds(20));
+    EXPECT_EQ(did(), "attach 0");
+}
+
+TEST_F(CoordinatorTest, EachRelapseDoublesHoldDown) {
+    both_bound();
+    Duration now = seconds(100);
+    for (const int wait : {2, 4, 8, 16, 32, 64, 64}) {
+        node.path(kWlan, false, now);
+        node.path(kWlan, true, now);
+        EXPECT_EQ(node.next_deadline(), now + seconds(wait));
+        now += seconds(wait);
+        node.tick(now);
+        node.binding(kWlan, true, false, now);
+        now += seconds(1);
+    }
+    // Long enough alive, it starts anew.
+    now += seconds(2000);
+    node.path(kWlan, false, now);
+    node.path(kWlan, true, now);
+    EXPECT_EQ(node.next_deadline(), now + seconds(2));
+}
+
+TEST_F(CoordinatorTest, TheOnlyUsableUplinkIsKeptWhateverItsPath) {
+    both_bound();
+    node.attachment(kCellular, without_link("10.64.0.2"), seconds(9));
+    did();
+    node.path(kWlan, false, seconds(10));
+    EXPECT_EQ(did(), "");
+    EXPECT_TRUE(node.usable(kWlan));
+    // Until another one can take over.
+    node.attachment(kCellular, whole("10.64.0.2"), seconds(11));
+    node.tick(seconds(13));
+    EXPECT_EQ(did(), "attach 1");
+    node.binding(kCellular, true, false, seconds(14));
+    EXPECT_EQ(did(), "usable 1 yes, usable 0 no, detach 0 receiving");
+}
+
+TEST_F(CoordinatorTest, ASilentUplinkIsBetterThanNone) {
+    both_bound();
+    node.path(kWlan, false, seconds(10));
+    did();
+    node.attachment(kCellular, without_link("10.64.0.2"), seconds(11));
+    EXPECT_EQ(did(), "usable 1 no, detach 1, attach 0");
+}
+
+TEST_F(CoordinatorTest, ASilentUplinkThatLosesItsLinkIsDetachedWhole) {
+    both_bound();
+    node.path(kWlan, false, seconds(10));
+    did();
+    node.attachment(kWlan, without_link("10.1.1.2"), seconds(11));
+    EXPECT_EQ(did(), "detach 0");
+    EXPECT_EQ(node.state(kWlan), State::down);
+    // Another access network: nothing is known against it.
+    node.attachment(kWlan, whole("10.9.9.2"), seconds(12));
+    EXPECT_EQ(node.state(kWlan), State::hold_down);
+}
+
+TEST_F(CoordinatorTest, LeavesAnUplinkInOrderAndTakesItBackAfterHoldDown) {
+    both_bound();
+    node.decide({kWlan, Wish::leave, "its signal fell"}, seconds(10));
+    EXPECT_EQ(did(), "usable 0 no, drain 0");
+    EXPECT_EQ(node.state(kWlan), State::draining);
+    EXPECT_EQ(node.reason(kWlan), "its signal fell");
+    node.binding(kWlan, false, false, seconds(11));
+    EXPECT_EQ(node.state(kWlan), State::down);
+    node.tick(seconds(60));
+    EXPECT_EQ(did(), "");
+    node.decide({kWlan, Wish::use, "its signal is back"}, seconds(61));
+    EXPECT_EQ(node.state(kWlan), State::hold_down);
+    node.tick(seconds(63));
+    EXPECT_EQ(did(), "attach 0");
+}
+
+TEST_F(CoordinatorTest, LeavesNothingBeforeAnotherUplinkIsRegistered) {
+    node.attachment(kWlan, whole("10.1.1.2"), {});
+    node.binding(kWlan, true, false, {});
+    node.decide({kWlan, Wish::leave, "weak"}, seconds(1));
+    did();
+    EXPECT_TRUE(node.usable(kWlan));
+    node.attachment(kCellular, whole("10.64.0.2"), seconds(2));
+    EXPECT_EQ(did(), "attach 1");
+    node.binding(kCellular, true, false, seconds(3));
+    EXPECT_EQ(did(), "usable 1 yes, usable 0 no, drain 0");
+}
+
+TEST_F(CoordinatorTest, TwoUplinksToLeaveAreBothKept) {
+    both_bound();
+    node.decide({kWlan, Wish::leave, "weak"}, seconds(10));
+    did();
+    node.decide({kCellular, Wish::leave, "weak"}, seconds(10));
+    EXPECT_EQ(did(), "");
+    EXPECT_TRUE(node.usable(kCellular));
+}
+
+TEST_F(CoordinatorTest, AnUplinkThatWasLeftIsBetterThanNone) {
+    both_bound();
+    node.decide({kWlan, Wish::leave, "weak"}, seconds(10));
+    did();
+    node.attachment(kCellular, without_link("10.64.0.2"), milliseconds(10'100));
+    EXPECT_EQ(did(), "usable 1 no, detach 1, attach 0");
+}
+
+TEST_F(CoordinatorTest, TheOperatorsWordStandsAboveADecision) {
+    both_bound();
+    node.decide({kWlan, Wish::leave, "weak"}, seconds(10));
+    did();
+    node.request(kWlan, Request::up, seconds(11));
+    EXPECT_EQ(did(), "attach 0");
+    node.binding(kWlan, true, false, seconds(11));
+    node.request(kWlan, Request::down, seconds(12));
+    did();
+    node.decide({kWlan, Wish::use, "strong"}, seconds(13));
+    node.tick(seconds(60));
+    EXPECT_EQ(did(), "");
+}
+
 TEST_F(CoordinatorTest, TheMissingInterfaceIsNamed) {
     EXPECT_EQ(node.reason(kWlan), "no such interface");
     uplinks::Attachment bare;

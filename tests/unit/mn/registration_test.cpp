@@ -272,7 +272,7 @@ TEST(Drain, RemovesOverTheSurvivorAfterAPause) {
     bench.drain(kWlan);
     EXPECT_TRUE(bench.changes.back().draining);
     EXPECT_EQ(bench.changes.back().state, State::bound);
-    bench.pass(399ms);
+    bench.pass(499ms);
     EXPECT_EQ(bench.requests.size(), first);
     bench.pass(1ms);
     ASSERT_EQ(bench.requests.size(), first + 1);
@@ -545,6 +545,103 @@ TEST(Resynchronisation, IsNoTightLoop) {
 }
 
 // Keepalives ----------------------------------------------------------------------------------------------------------
+
+TEST(Refresh, RegistersAgainFromTheSamePortAtMostOnceASecond) {
+    Bench bench;
+    bench.bind_both();
+    bench.pass(5s);
+    const std::size_t before = bench.requests.size();
+    bench.client.refresh(kWlan, bench.now());
+    bench.collect();
+    ASSERT_EQ(bench.requests.size(), before + 1);
+    EXPECT_EQ(bench.last().via, kWlan);
+    EXPECT_NE(bench.last().request.header.lifetime, 0);
+    EXPECT_EQ(bench.state(kWlan), State::renewing) << "flows may go on";
+    bench.answer(SentRequest{bench.last()});
+    bench.client.refresh(kWlan, bench.now());
+    bench.collect();
+    EXPECT_EQ(bench.requests.size(), before + 1);
+    bench.pass(1s);
+    EXPECT_EQ(bench.requests.size(), before + 2);
+}
+
+TEST(Refresh, DoesNotDelayTheRemovalOfADeadPath) {
+    Bench bench;
+    bench.bind_both();
+    bench.pass(5s);
+    bench.client.refresh(kWlan, bench.now());
+    bench.down(kWlan);
+    EXPECT_EQ(bench.last().via, kCellular);
+    EXPECT_EQ(bench.last().request.header.lifetime, 0);
+    EXPECT_EQ(bench.last().request.multipath->binding_id, kWlan);
+}
+
+TEST(Ask, GoesByTheUplinkThatIsGoneAndChangesNothing) {
+    Bench bench;
+    bench.bind_both();
+    const std::size_t before = bench.requests.size();
+    bench.client.ask(kWlan, bench.now());
+    bench.collect();
+    EXPECT_EQ(before, bench.requests.size()) << "not while it is in use";
+    bench.down(kWlan);
+    bench.answer(SentRequest{bench.last()});
+    bench.heard.clear();
+    bench.client.ask(kWlan, bench.now());
+    bench.collect();
+    const SentRequest question = bench.last();
+    EXPECT_EQ(question.via, kWlan);
+    EXPECT_EQ(question.request.header.lifetime, 0);
+    EXPECT_EQ(question.request.multipath->binding_id, kWlan);
+    EXPECT_FALSE(question.request.multipath->bulk);
+    bench.answer(question);
+    ASSERT_EQ(bench.heard.size(), 1U);
+    EXPECT_EQ(bench.heard[0].label, kWlan);
+    EXPECT_EQ(bench.heard[0].round_trip, std::nullopt);
+    EXPECT_EQ(bench.state(kWlan), State::idle);
+    EXPECT_EQ(bench.state(kCellular), State::bound);
+}
+
+TEST(Ask, KeepsNoOtherRequestWaiting) {
+    Bench bench;
+    bench.bind_both();
+    bench.pass(5s);
+    bench.down(kWlan);
+    bench.answer(SentRequest{bench.last()});
+    bench.client.ask(kWlan, bench.now());
+    bench.client.refresh(kCellular, bench.now());
+    bench.collect();
+    EXPECT_EQ(bench.last().via, kCellular);
+}
+
+TEST(Ask, AnyAuthenticReplyIsLifeAndNoOther) {
+    Bench bench;
+    bench.bind_both();
+    bench.down(kWlan);
+    bench.answer(SentRequest{bench.last()});
+    bench.client.ask(kWlan, bench.now());
+    bench.collect();
+    const SentRequest question = bench.last();
+    bench.heard.clear();
+    wire::Bytes forged = mip::encode(Bench::reply_to(question), bench.authenticator);
+    forged.back() ^= 1U;
+    bench.deliver(kWlan, forged);
+    EXPECT_TRUE(bench.heard.empty());
+    bench.answer(question, mip::ReplyCode::identification_mismatch);
+    EXPECT_EQ(bench.heard.size(), 1U);
+}
+
+TEST(Heard, TellsTheRoundTripOfKeepalivesOnly) {
+    Bench bench;
+    bench.up(kWlan);
+    bench.answer(SentRequest{bench.last()});
+    ASSERT_EQ(bench.heard.size(), 1U);
+    EXPECT_EQ(bench.heard[0].round_trip, std::nullopt);
+    bench.pass(25s);
+    ASSERT_FALSE(bench.echoes.empty());
+    bench.monotonic += 30ms;
+    bench.answer(SentEcho{bench.echoes.back()});
+    EXPECT_TRUE(bench.heard.back().round_trip.has_value());
+}
 
 TEST(Keepalive, IsSentAfterSilence) {
     Bench bench{[](ClientConfig& config) { config.lifetime = 600s; }};

@@ -32,7 +32,8 @@ struct UplinkConfig {
     std::string interface;    ///< kernel device
     policy::Label label = 0;  ///< also its binding id; 1–254
     AccessTechnology technology = AccessTechnology::wlan;
-    std::optional<wire::Ipv4Address> gateway;  ///< none: from the kernel's routes
+    std::optional<wire::Ipv4Address> gateway;          ///< none: from the kernel's routes
+    std::optional<std::chrono::milliseconds> wake_up;  ///< of a radio that slept; none: by technology
 };
 
 enum class Ipv6 : std::uint8_t { block, leave };
@@ -56,8 +57,10 @@ struct MobileNode {
     PolicyFile policy;
 
     std::chrono::seconds lifetime{60};
-    std::chrono::seconds keepalive{0};          ///< 0: what the home agent assigns
-    std::chrono::milliseconds hold_down{2000};  ///< an uplink that returned must stay up so long before it is used
+    std::chrono::seconds keepalive{0};             ///< 0: what the home agent assigns
+    std::chrono::milliseconds hold_down{2000};     ///< an uplink that returned must stay up so long before it is used
+    std::chrono::milliseconds probe_interval{50};  ///< under traffic; 0: dead paths are left to timers
+    unsigned probes_unanswered = 3;                ///< in a row: the path is dead
     std::string interface = "homeward0";
     std::uint16_t mtu = 0;                   ///< 0: the smallest uplink's − 32
     std::vector<wire::Ipv4Prefix> routes;    ///< through the tunnel; empty: everything (default route)

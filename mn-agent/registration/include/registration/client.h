@@ -42,7 +42,7 @@ struct ClientConfig {
     std::uint32_t organization = 32473;  ///< RFC 3115 number of the policy synchronisation
     /// How long a draining uplink's binding is kept after `drain`, so that packets already on their way up it still
     /// find it at the home agent; twice the uplink's round trip if that is longer.
-    std::chrono::milliseconds drain_settle{400};
+    std::chrono::milliseconds drain_settle{500};
     std::function<std::uint64_t()> random;  ///< uniform; for identifications, nonces and jitter
 };
 
@@ -99,6 +99,11 @@ struct PolicyOfHomeAgent {
     policy::Generation generation;
     bool synchronised = false;
 };
+/// The home agent was heard on this uplink: an authentic reply, or the answer to a keepalive.
+struct Heard {
+    Label label = 0;
+    std::optional<Duration> round_trip;  ///< of the path alone: keepalives; a reply is late by the home agent's work
+};
 /// For the log and `homeward monitor`.
 struct Event {
     enum class Kind : std::uint8_t {
@@ -117,7 +122,7 @@ struct Event {
 std::string_view name(Event::Kind kind) noexcept;  ///< "binding-registered", as in docs/admin-api.md
 
 using Action =
-    std::variant<SendRegistration, SendKeepalive, BindingChanged, HomeAddressAssigned, PolicyOfHomeAgent, Event>;
+    std::variant<SendRegistration, SendKeepalive, BindingChanged, HomeAddressAssigned, PolicyOfHomeAgent, Heard, Event>;
 
 struct Counters {
     std::uint64_t requests_sent = 0;
@@ -157,6 +162,16 @@ class Client {
     /// Something was sent over this uplink's tunnel; delays the next keepalive. May be called for every packet or, with
     /// the time of the last one, just before `tick`.
     void data_sent(Label label, Duration monotonic);
+
+    /// This uplink's path is in doubt: a NAT may have forgotten it. Registers again from the same port, at most once a
+    /// second. No effect while a request is out, or for a binding that is not usable.
+    void refresh(Label label, Now now);
+    /// Asks the home agent whether it can be heard over an uplink that it holds no binding of (after `uplink_down`,
+    /// with the socket still there): a deregistration of what is not registered, by that very uplink. It changes
+    /// nothing and keeps no other request waiting; any authentic reply is `Heard`.
+    void ask(Label label, Now now);
+    /// A round trip of this uplink's path that somebody else measured.
+    void measured(Label label, Duration round_trip);
 
     /// The node's own table; sent to the home agent as needed. `policy` is complete, `generation` names it.
     void policy_changed(std::shared_ptr<const policy::Policy> policy, policy::Generation generation, Now now);

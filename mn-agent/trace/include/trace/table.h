@@ -49,7 +49,7 @@ class Table {
   public:
     /// `known`: the columns there may be, in any order; `required`: those there must be. Anything else is an error with
     /// name and line. The rows refer to `text` and to the table, which must outlive them.
-    static Result<Table> parse(std::string_view name, std::string_view text, std::vector<std::string> known,
+    static Result<Table> parse(std::string_view name, std::string_view text, const std::vector<std::string>& known,
                                const std::vector<std::string>& required);
 
     std::vector<Row> rows() const;
