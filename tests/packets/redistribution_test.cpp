@@ -4,7 +4,6 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "lab.h"
 
@@ -25,7 +24,8 @@ rte_mempool* pool() {
 
 rte_mbuf* frame_of(const Bytes& bytes) {
     rte_mbuf* frame = rte_pktmbuf_alloc(pool());
-    std::memcpy(rte_pktmbuf_append(frame, static_cast<std::uint16_t>(bytes.size())), bytes.data(), bytes.size());
+    auto* room = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(frame, static_cast<std::uint16_t>(bytes.size())));
+    std::copy(bytes.begin(), bytes.end(), room);
     return frame;
 }
 
