@@ -18,6 +18,8 @@ class TrafficHook {
     ~TrafficHook() { detach(); }
     TrafficHook(TrafficHook&& other) noexcept { *this = std::move(other); }
     TrafficHook& operator=(TrafficHook&& other) noexcept;
+    TrafficHook(const TrafficHook&) = delete;
+    TrafficHook& operator=(const TrafficHook&) = delete;
 
     /// Replaces what an earlier run left there. The error is the kernel's reason, in one line.
     static Result<TrafficHook> attach(int interface, Direction direction, int program);
