@@ -29,7 +29,7 @@ PARTS = ("cut", "blackhole", "planned", "goodput")
 OURS = {"cut": 50, "blackhole": 50, "planned": 100}  # events in the profile `equal`
 OTHERS = {"cut": 10, "blackhole": 5, "planned": 20}
 SLOWER = {"planned": 0.4}  # of these in the other
-BUDGET_S = {"cut": 90, "blackhole": 90}
+OUR_BUDGET_S, THEIR_BUDGET_S = 90, 30  # for the events of one kind; what is not done by then is left out
 # Blackholes last as long as noticing them does, whatever the delays: one profile shows it.
 PROFILES_OF = {"cut": ("equal", "unequal"), "blackhole": ("equal",), "planned": ("equal", "unequal")}
 
@@ -67,7 +67,7 @@ class Bench:
     def _measure(self, contestant, part, profile):
         contestant.net.profile(profile)
         stage = Stage(contestant)
-        counts = OURS if isinstance(contestant, Homeward) else OTHERS
+        counts, budget_s = (OURS, OUR_BUDGET_S) if isinstance(contestant, Homeward) else (OTHERS, THEIR_BUDGET_S)
         count = round(counts[part] * (1 if profile == "equal" else SLOWER.get(part, 1)))
         count = min(count, self.events or count)
 
@@ -77,7 +77,7 @@ class Bench:
         if part == "planned":
             outcome = stage.planned(count + count % 2, progress)
         else:
-            outcome = stage.interruptions(part, count, BUDGET_S[part], progress)
+            outcome = stage.interruptions(part, count, budget_s, progress)
         stage.stream.stop()
         self._add(f"handover.{contestant.name}.{profile}.{part}", outcome, contestant.patience)
         self.pictures[f"{part}_{profile}"][contestant.name] = outcome
