@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 
+#include "day.h"
 #include "papers.h"
 #include "selection/catalogue.h"
 #include "selection/selector.h"
@@ -18,130 +19,6 @@ constexpr InterfaceId kCellular = 2;
 constexpr int kDay = 86'400;
 constexpr std::uint32_t kHome = 1;
 constexpr std::uint32_t kOffice = 2;
-
-/// Eight kinds of applications, as the paper counts eight; the numbers are ours.
-struct App {
-    const char* name;
-    double sessions_per_day;
-    double mbps;
-    double duration_s;
-    bool time_critical;
-    double continuity;
-};
-constexpr std::array<App, 8> kApps{{{"video", 3, 2.0, 1800, true, 0.9},
-                                    {"web", 30, 0.4, 90, false, 0.2},
-                                    {"mail", 24, 0.2, 15, false, 0.1},
-                                    {"music", 2, 0.3, 1200, false, 0.6},
-                                    {"social", 30, 0.5, 120, false, 0.2},
-                                    {"game", 4, 0.1, 600, true, 0.9},
-                                    {"voice", 3, 0.1, 240, true, 1.0},
-                                    {"download", 2, 4.0, 120, false, 0.4}}};
-
-/// A value that wanders about a mean (Ornstein–Uhlenbeck, one step a second).
-class Wandering {
-  public:
-    Wandering(double spread, double memory_s) : spread_(spread), keep_(std::exp(-1 / memory_s)) {}
-    double next(Random& random) {
-        value_ = keep_ * value_ + std::sqrt(1 - keep_ * keep_) * spread_ * random.normal();
-        return value_;
-    }
-
-  private:
-    double spread_;
-    double keep_;
-    double value_ = 0;
-};
-
-struct Session {
-    std::size_t app;
-    double until;
-};
-
-/// What surrounds one user for one second.
-struct Moment {
-    Known home_dbm, office_dbm, street_dbm;
-    double home_mbps = 0, office_mbps = 0, street_mbps = 0;
-    double cellular_dbm = -85;
-    double cellular_mbps = 1;
-    std::vector<Session> sessions;
-};
-
-/// A user's day: home, commute, office, commute, home; rooms change the signal, neighbours the rate. The same seed is
-/// the same day for every method.
-class Day {
-  public:
-    explicit Day(std::uint64_t seed) : random_(seed) {
-        leave_ = static_cast<int>(random_.uniform(7.5, 8.5) * 3600);
-        back_ = static_cast<int>(random_.uniform(17, 19) * 3600);
-    }
-
-    const Moment& next(int second) {
-        const bool home = second < leave_ || second >= back_ + kCommute;
-        const bool office = second >= leave_ + kCommute && second < back_;
-        if (second % 600 == 0) {
-            room_db_ = random_.uniform(-18, 8);
-            crowded_ = random_.chance(0.2) ? random_.uniform(0.05, 0.3) : random_.uniform(0.6, 1);
-        }
-        const double wlan = room_db_ + fading_.next(random_);
-        moment_.home_dbm = home ? Known{-63 + wlan} : std::nullopt;
-        moment_.office_dbm = office ? Known{-66 + wlan} : std::nullopt;
-        street(home || office);
-        moment_.home_mbps = home ? rate(*moment_.home_dbm) * crowded_ : 0;
-        moment_.office_mbps = office ? rate(*moment_.office_dbm) * crowded_ : 0;
-        moment_.cellular_dbm = std::clamp((home || office ? -82 : -78) + cell_.next(random_), -112.0, -52.0);
-        moment_.cellular_mbps = std::clamp((moment_.cellular_dbm + 115) / 16, 0.15, 2.0) * load_factor();
-        sessions(second);
-        return moment_;
-    }
-
-  private:
-    static constexpr int kCommute = 3600;
-
-    static double rate(double dbm) {
-        const RateModel rates;
-        return std::min(20.0, rates.goodput_mbps(rates.snr_db(dbm)));
-    }
-    double load_factor() { return std::clamp(0.7 + load_.next(random_), 0.2, 1.0); }
-
-    /// Hotspots that one passes: half a minute of a weak signal every few minutes.
-    void street(bool indoors) {
-        if (!indoors && left_ <= 0 && random_.chance(1.0 / 180)) {
-            left_ = static_cast<int>(random_.uniform(20, 90));
-            street_db_ = random_.uniform(-84, -62);
-        }
-        moment_.street_dbm.reset();
-        moment_.street_mbps = 0;
-        if (!indoors && left_-- > 0) {
-            moment_.street_dbm = street_db_ + 2 * random_.normal();
-            moment_.street_mbps = rate(*moment_.street_dbm) * 0.3;
-        }
-    }
-
-    void sessions(int second) {
-        const int hour = second / 3600;
-        std::erase_if(moment_.sessions, [&](const Session& each) { return each.until <= second; });
-        if (hour < 7) {
-            return;
-        }
-        for (std::size_t app = 0; app < kApps.size(); ++app) {
-            if (random_.chance(kApps[app].sessions_per_day / (17 * 3600))) {
-                const double length = app == 0 ? kApps[app].duration_s : random_.exponential(kApps[app].duration_s);
-                moment_.sessions.push_back({app, second + std::max(1.0, length)});
-            }
-        }
-        if (moment_.sessions.size() > 16) {
-            moment_.sessions.resize(16);
-        }
-    }
-
-    Random random_;
-    Moment moment_;
-    int leave_ = 0, back_ = 0, left_ = 0;
-    double room_db_ = 0, crowded_ = 1, street_db_ = 0;
-    Wandering fading_{3, 20};
-    Wandering cell_{8, 300};
-    Wandering load_{0.2, 600};
-};
 
 /// A person with wishes that the engine does not know.
 class User {

@@ -29,6 +29,8 @@ nlohmann::json closed_loop_paper(int seeds);
 nlohmann::json mobility_paper(int seeds);
 /// Paper 003: assignment of flows, `seeds` runs of arrivals.
 nlohmann::json assignment_paper(int seeds);
+/// Of paper 003: `seeds` runs of `events` arrivals each, under every way to assign.
+nlohmann::json long_runs(int seeds, int events, Progress& progress);
 /// Microseconds of decisions of every engine in a busy surrounding, with a deadline.
 nlohmann::json decision_times(int decisions);
 
