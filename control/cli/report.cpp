@@ -130,6 +130,12 @@ std::string uplink_report(const Answer& uplink, const Paint& paint) {
         out += line(paint, "path",
                     fmt::format("up {}, down {}", path_text(uplink.at("path_up")), path_text(uplink.at("path_down"))));
     }
+    const Answer signal = uplink.at("signal");
+    if (const auto rssi = signal.number("rssi_dbm")) {
+        const auto rate = signal.number("tx_mbps");
+        out += line(paint, "signal",
+                    fmt::format("{:.0f} dBm{}", *rssi, rate ? fmt::format(", {:.0f} Mbit/s on the air", *rate) : ""));
+    }
     out += line(
         paint, "transfer",
         fmt::format("{} received ({}), {} sent ({})", bytes_text(uplink.number("rx_bytes").value_or(0)),

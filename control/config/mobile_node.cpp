@@ -217,6 +217,49 @@ void read_handover(const Value& value, MobileNode& out) {
     }
 }
 
+int read_dbm(const Value& value) {
+    const std::optional<int> number = whole<int>(value.raw());
+    if (!number || *number < -120 || *number > 0) {
+        value.expected("a signal strength in dBm from -120 to 0");
+        return 0;
+    }
+    return *number;
+}
+
+SignalSource read_signal_source(const Value& value) {
+    using enum SignalSource;
+    return value.one_of<SignalSource>({{"automatic", automatic},
+                                       {"nl80211", nl80211},
+                                       {"wpa_supplicant", wpa_supplicant},
+                                       {"replay", replay},
+                                       {"none", none}});
+}
+
+void read_signal(const Value& value, Signal& out) {
+    const Map map{value, {"source", "interval", "wpa_supplicant", "trace", "leave_below", "return_above"}};
+    if (const auto found = map.find("source")) {
+        out.source = read_signal_source(*found);
+    }
+    if (const auto found = map.find("interval")) {
+        out.interval = found->duration(milliseconds{50}, milliseconds{60'000});
+    }
+    if (const auto found = map.find("wpa_supplicant")) {
+        out.wpa_supplicant = found->text();
+    }
+    if (const auto found = map.find("trace")) {
+        out.trace = std::filesystem::path(value.file()).parent_path() / found->text();
+    } else if (out.source == SignalSource::replay) {
+        value.fail("source replay needs a trace");
+    }
+    const auto leave = map.find("leave_below");
+    const auto back = map.find("return_above");
+    out.leave_below_dbm = leave ? read_dbm(*leave) : out.leave_below_dbm;
+    out.return_above_dbm = back ? read_dbm(*back) : out.return_above_dbm;
+    if (out.return_above_dbm <= out.leave_below_dbm) {
+        (back ? *back : leave ? *leave : value).fail("return_above must be above leave_below, or the node oscillates");
+    }
+}
+
 }  // namespace
 
 UplinkNames MobileNode::uplink_names() const {
@@ -235,7 +278,7 @@ Result<MobileNode> read_document(const Result<Document>& document) {
     }
     Report report;
     const Value root{*document, report};
-    const Map map{root, {"node", "uplinks", "policy", "registration", "tunnel", "routing", "handover"}};
+    const Map map{root, {"node", "uplinks", "policy", "registration", "tunnel", "routing", "handover", "signal"}};
     MobileNode out;
     if (const auto node = map.require("node")) {
         read_identity(*node, out);
@@ -254,6 +297,9 @@ Result<MobileNode> read_document(const Result<Document>& document) {
     }
     if (const auto handover = map.find("handover")) {
         read_handover(*handover, out);
+    }
+    if (const auto signal = map.find("signal")) {
+        read_signal(*signal, out.signal);
     }
     if (const auto policy = map.require("policy")) {
         out.policy = read_policy_or_file(*policy, out.uplink_names());

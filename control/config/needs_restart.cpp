@@ -80,6 +80,9 @@ std::vector<std::string> needs_restart(const MobileNode& current, const MobileNo
     found.compare("node.association", true, same);
     found.compare("node.admin_socket", current.admin_socket, next.admin_socket);
     found.compare_lists("uplinks", current.uplinks, next.uplinks, same_uplink);
+    found.compare("signal.source", current.signal.source, next.signal.source);
+    found.compare("signal.wpa_supplicant", current.signal.wpa_supplicant, next.signal.wpa_supplicant);
+    found.compare("signal.trace", current.signal.trace, next.signal.trace);
     found.compare("registration.organization", current.organization, next.organization);
     found.compare("tunnel.interface", current.interface, next.interface);
     found.compare("tunnel.mtu", current.mtu, next.mtu);

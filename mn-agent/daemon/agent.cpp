@@ -52,7 +52,8 @@ Agent::Agent(asio::io_context& io, config::MobileNode config, std::filesystem::p
       link_events_(io),
       tunnel_events_(io),
       timer_(io),
-      sample_timer_(io) {}
+      sample_timer_(io),
+      signal_timer_(io) {}
 
 Agent::~Agent() {
     if (reload_thread_.joinable()) {
@@ -290,6 +291,10 @@ void Agent::reload(std::function<void(ReloadOutcome)> done) {
             config_.probe_interval = (*next)->probe_interval;
             config_.probes_unanswered = (*next)->probes_unanswered;
             paths_->set(path_settings());
+            config_.signal.interval = (*next)->signal.interval;
+            config_.signal.leave_below_dbm = (*next)->signal.leave_below_dbm;
+            config_.signal.return_above_dbm = (*next)->signal.return_above_dbm;
+            signal_judge_->set(signal_thresholds());
             apply(std::move(**policy), false);
             report("reload", restart.empty() ? "configuration reloaded" : "configuration reloaded in part");
             pump();

@@ -17,12 +17,14 @@
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
 #include "handover/path_watch.h"
+#include "handover/signal_judge.h"
 #include "policy/generation.h"
 #include "policy/table.h"
 #include "probe_echoes.h"
 #include "registration/client.h"
 #include "resolver/resolver.h"
 #include "routing/routing.h"
+#include "signal/source.h"
 #include "tunnel/loop.h"
 #include "tunnel/tun_device.h"
 #include "uplinks/link_watch.h"
@@ -58,6 +60,8 @@ struct UplinkRuntime {
     std::uint64_t sampled_tx_packets = 0, sampled_tx_bytes = 0, sampled_rx_bytes = 0;
     std::uint64_t tx_bps = 0, rx_bps = 0;
     BestRate tx_best, rx_best;
+
+    std::optional<signal::Reading> radio;  ///< newest reading of its signal
 };
 
 /// Sends to the home agent; false: the kernel refused. A pending ICMP error of an earlier datagram is reported once,
@@ -94,6 +98,9 @@ class Agent {
     const registration::Client& client() const { return *client_; }
     const handover::Coordinator& coordinator() const { return *coordinator_; }
     const handover::PathWatch& paths() const { return *paths_; }
+    /// Where signal strength comes from; empty: from nowhere, and why.
+    std::string signal_source() const { return signal_source_ ? signal_source_->name() : ""; }
+    const std::string& signal_reason() const { return signal_reason_; }
     std::uint64_t probes_sent() const { return probes_sent_; }
     std::uint64_t probes_answered() const { return probes_answered_; }
     const UplinkRuntime& uplink(unsigned slot) const { return uplinks_[slot]; }
@@ -157,6 +164,12 @@ class Agent {
     void run(const handover::PathVerdict& action);
     void run(const registration::Heard& action);
 
+    // signals.cpp: signal strength
+    Status open_signal();
+    handover::SignalThresholds signal_thresholds() const;
+    void arm_signal_timer();
+    void read_signals();
+
     // actions.cpp: what is done
     void pump();
     void run_coordinator_actions();
@@ -198,6 +211,9 @@ class Agent {
     std::unique_ptr<registration::Client> client_;
     std::unique_ptr<handover::PathWatch> paths_;
     ProbeEchoes probe_echoes_;
+    std::unique_ptr<signal::Source> signal_source_;
+    std::unique_ptr<handover::SignalJudge> signal_judge_;
+    std::string signal_reason_;
     std::uint64_t probes_sent_ = 0, probes_answered_ = 0;
 
     std::array<UplinkRuntime, tunnel::kMaxSlots> uplinks_;
@@ -213,6 +229,7 @@ class Agent {
     asio::posix::stream_descriptor tunnel_events_;
     asio::steady_timer timer_;
     asio::steady_timer sample_timer_;
+    asio::steady_timer signal_timer_;
     std::thread reload_thread_;
     bool reloading_ = false;
     std::function<void()> shut_down_done_;

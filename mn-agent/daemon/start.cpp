@@ -197,6 +197,9 @@ Status Agent::start() {
     }
     coordinator_ = std::make_unique<handover::Coordinator>(std::move(uplinks), config_.hold_down);
     paths_ = make_paths();
+    if (Status status = open_signal(); !status) {
+        return status;
+    }
     loop_->start();
     link_events_.assign(watch_->fd());
     tunnel_events_.assign(loop_->control_fd());
@@ -204,6 +207,7 @@ Status Agent::start() {
     wait_for_links();
     wait_for_tunnel();
     arm_sample_timer();
+    arm_signal_timer();
     return {};
 }
 

@@ -76,6 +76,22 @@ json path_view(const Agent& agent, unsigned slot) {
             {"rate_down_bps", uplink.rx_best.value()}};
 }
 
+json known(const std::optional<double>& value) {
+    return value ? json(*value) : json(nullptr);
+}
+
+json signal_view(const Agent& agent, unsigned slot) {
+    const std::optional<signal::Reading>& reading = agent.uplink(slot).radio;
+    if (!reading) {
+        return nullptr;
+    }
+    return {{"rssi_dbm", known(reading->rssi_dbm)},
+            {"noise_dbm", known(reading->noise_dbm)},
+            {"tx_mbps", known(reading->tx_mbps)},
+            {"rx_mbps", known(reading->rx_mbps)},
+            {"bssid", reading->bssid}};
+}
+
 json uplink_view(const Agent& agent, unsigned slot) {
     const config::UplinkConfig& configured = agent.config().uplinks[slot];
     const UplinkRuntime& uplink = agent.uplink(slot);
@@ -105,6 +121,7 @@ json uplink_view(const Agent& agent, unsigned slot) {
               {"tx_bps", uplink.tx_bps},
               {"rx_bps", uplink.rx_bps}};
     view.update(path_view(agent, slot));
+    view["signal"] = signal_view(agent, slot);
     return view;
 }
 
@@ -160,6 +177,8 @@ json status_view(const Agent& agent, std::time_t started) {
             {"steering", agent.steering() != nullptr ? "bpf" : "user-space"},
             {"steering_reason", agent.steering_reason()},
             {"offload", offload_name(agent.tun().offload())},
+            {"signal_source", agent.signal_source()},
+            {"signal_reason", agent.signal_reason()},
             {"ipv6", agent.config().ipv6 == config::Ipv6::block ? "blocked" : "left alone"},
             {"kill_switch", kill_switch_name(agent.config().kill_switch)},
             {"last_error", agent.last_error()}};

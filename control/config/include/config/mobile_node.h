@@ -36,6 +36,19 @@ struct UplinkConfig {
     std::optional<std::chrono::milliseconds> wake_up;  ///< of a radio that slept; none: by technology
 };
 
+/// Where signal strength comes from. automatic: nl80211, where the kernel has it and an uplink is a WLAN.
+enum class SignalSource : std::uint8_t { automatic, nl80211, wpa_supplicant, replay, none };
+
+/// Signal strength, and when it makes the node leave an uplink.
+struct Signal {
+    SignalSource source = SignalSource::automatic;
+    std::chrono::milliseconds interval{200};  ///< between readings
+    std::filesystem::path wpa_supplicant = "/run/wpa_supplicant";
+    std::filesystem::path trace;  ///< of replay
+    int leave_below_dbm = -80;
+    int return_above_dbm = -72;
+};
+
 enum class Ipv6 : std::uint8_t { block, leave };
 /// Of the outer header; automatic: computed in user space, zero on the fast path, which cannot.
 enum class OuterChecksum : std::uint8_t { automatic, compute, zero };
@@ -61,6 +74,7 @@ struct MobileNode {
     std::chrono::milliseconds hold_down{2000};     ///< an uplink that returned must stay up so long before it is used
     std::chrono::milliseconds probe_interval{50};  ///< under traffic; 0: dead paths are left to timers
     unsigned probes_unanswered = 3;                ///< in a row: the path is dead
+    Signal signal;
     std::string interface = "homeward0";
     std::uint16_t mtu = 0;                   ///< 0: the smallest uplink's − 32
     std::vector<wire::Ipv4Prefix> routes;    ///< through the tunnel; empty: everything (default route)
