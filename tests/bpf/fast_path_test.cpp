@@ -137,7 +137,7 @@ Outcome run(int program, const Bytes& in, __sk_buff context) {
 UniqueFd open_tun(const char* name) {
     UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     ifreq request{};
-    std::strcpy(request.ifr_name, name);
+    std::memcpy(request.ifr_name, name, std::strlen(name));
     request.ifr_flags = IFF_TUN | IFF_NO_PI;
     EXPECT_EQ(::ioctl(fd.get(), TUNSETIFF, &request), 0) << std::strerror(errno);
     return fd;
