@@ -77,6 +77,8 @@ class Stage:
         """One failure of WLAN, until the stream flows again or patience ends, and the return."""
         self.contestant.back()
         self.wait_on("wlan")
+        # A connection may still wait for what the last failure took, while its retransmissions cross WLAN already.
+        self.stream.wait_for_messages_after(time.monotonic(), 60)
         quiet_since = time.monotonic()
         time.sleep(QUIET_S)
         event = Event(time.monotonic(), quiet_since=quiet_since)
