@@ -114,7 +114,7 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
          "mn.yaml:8: handover.probes.patience: unknown key; known here: interval, unanswered"},
         {"policy:", "hold_down: 2 s\npolicy:",
          "mn.yaml:8: hold_down: unknown key; known here: node, uplinks, policy, registration, tunnel, routing, "
-         "handover"},
+         "handover, signal"},
     };
     const Scratch scratch;
     for (const Row& row : rows) {
