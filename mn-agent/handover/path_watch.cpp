@@ -249,9 +249,9 @@ void PathWatch::tick(Duration now) {
         busy = busy || (path.state == State::watched && ticked_at_ && active(path, *ticked_at_));
     }
     const Duration late = busy && since > kStall ? since : Duration{};
-    for (unsigned slot = 0; slot < slots_.size(); ++slot) {
-        if (slots_[slot].state == State::watched) {
-            expire(slots_[slot], now, late);
+    for (Slot& path : slots_) {
+        if (path.state == State::watched) {
+            expire(path, now, late);
         }
     }
     for (unsigned slot = 0; slot < slots_.size(); ++slot) {
