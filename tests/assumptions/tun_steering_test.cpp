@@ -38,7 +38,7 @@ class TunSteering : public testing::Test {
             GTEST_SKIP() << loaded.error().text;
         }
         steering = std::move(*loaded);
-        Result<tunnel::TunDevice> device = tunnel::TunDevice::create(kDevice, 3);
+        Result<tunnel::TunDevice> device = tunnel::TunDevice::create(kDevice, 3, true);
         ASSERT_TRUE(device) << device.error().text;
         tun = std::make_unique<tunnel::TunDevice>(std::move(*device));
         ASSERT_TRUE(steering->attach(tun->queue(0)));
@@ -65,7 +65,7 @@ class TunSteering : public testing::Test {
         ASSERT_TRUE(table);
         Result<UniqueFd> trie = bpf::Steering::fill(*table);
         ASSERT_TRUE(trie);
-        ASSERT_TRUE(steering->swap(*trie));
+        ASSERT_TRUE(steering->swap(*trie, policy.rules.size()));
     }
 
     static bool send_to(const char* destination) {
