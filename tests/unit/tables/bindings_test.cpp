@@ -48,7 +48,8 @@ TEST_F(BindingsTest, FoundByIndex) {
     ASSERT_NE(slot(), nullptr);
     EXPECT_TRUE(slot()->bound());
     EXPECT_FALSE(slot(kHome + 1)->bound());
-    EXPECT_EQ(slot(0x0a010105), nullptr) << "its page was never needed";
+    EXPECT_EQ(slot(kHome + BindingPage::kBindings), nullptr) << "its page was never needed";
+    EXPECT_EQ(slot(0x0a020005), nullptr) << "nor any of its branch";
     EXPECT_EQ(slot(0x0b010005), nullptr) << "in no home network";
     EXPECT_EQ(tables.bindings(), 1U);
     EXPECT_TRUE(tables.remove_binding(Ipv4Address{kHome}));
