@@ -46,6 +46,9 @@ void PathWatch::stop(unsigned slot) {
 
 /// `repaired`: by our registration, so that what was unanswered says nothing about the path's ordinary loss.
 void PathWatch::live(Slot& path, Duration now, bool repaired) {
+    if (run(path) >= settings_.unanswered) {
+        forgive_others(path);
+    }
     path.heard_at = path.quiet_since = now;
     path.doubt_at.reset();
     for (Probe& probe : path.probes) {
@@ -145,6 +148,28 @@ bool PathWatch::another_answers(unsigned slot) const {
     return false;
 }
 
+bool PathWatch::alone(unsigned slot) const {
+    for (unsigned other = 0; other < slots_.size(); ++other) {
+        if (other != slot && slots_[other].state == State::watched) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// A path in doubt answers again: the home agent was away, so what the others' probes met with until now says nothing
+/// about their paths.
+void PathWatch::forgive_others(const Slot& returned) {
+    for (Slot& path : slots_) {
+        if (&path == &returned || path.state != State::watched) {
+            continue;
+        }
+        for (Probe& probe : path.probes) {
+            probe.open = false;
+        }
+    }
+}
+
 void PathWatch::probe(unsigned slot, Duration now) {
     Slot& path = slots_[slot];
     const std::uint32_t number = path.next_number++;
@@ -196,7 +221,8 @@ void PathWatch::watch(unsigned slot, Duration now) {
 void PathWatch::doubt(unsigned slot, unsigned unanswered, Duration now) {
     Slot& path = slots_[slot];
     const unsigned telling = path.quality.run_that_tells(settings_.unanswered);
-    const bool may_refresh = !path.refreshed_at || now - *path.refreshed_at >= kRefreshSpacing;
+    const bool may_refresh =
+        (!path.refreshed_at || now - *path.refreshed_at >= kRefreshSpacing) && (alone(slot) || another_answers(slot));
     if (unanswered + 2 >= telling && may_refresh && now >= path.awake_at) {
         path.refreshed_at = now;
         actions_.emplace_back(Refresh{slot});

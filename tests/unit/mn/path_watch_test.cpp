@@ -207,6 +207,27 @@ TEST_F(PathWatchTest, WhenNobodyAnswersNothingMoves) {
     EXPECT_EQ(verdicts, "0 dead");
 }
 
+/// Its data plane was started again, say: the path that answers first is no witness against the other.
+TEST_F(PathWatchTest, AHomeAgentThatComesBackLeavesEveryPathInPlace) {
+    for (Path& path : paths) {
+        path.up_pps = path.down_pps = 100;
+    }
+    paths[kCellular].round_trip = 90ms;
+    pass(1s);
+    for (const Duration away : {200ms, 400ms, 1000ms, 5000ms}) {
+        for (Path& path : paths) {
+            path.blackhole = true;
+        }
+        pass(away);
+        for (Path& path : paths) {
+            path.blackhole = false;
+        }
+        pass(3s);
+        EXPECT_EQ(verdicts, "") << "away for " << away.count();
+        EXPECT_EQ(refreshes, 0U) << "away for " << away.count();
+    }
+}
+
 TEST_F(PathWatchTest, TheOnlyUplinkIsNeverGivenUp) {
     watch.stop(kCellular);
     paths[kWlan].up_pps = 100;

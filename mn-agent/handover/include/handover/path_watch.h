@@ -59,7 +59,8 @@ using PathAction = std::variant<SendProbe, SendAsk, Refresh, PathVerdict>;
 /// rarer, to one per second. A radio that slept gets its `wake_up` time first.
 ///
 /// **A NAT that forgot its mapping** looks the same and is repaired first: two probes before the verdict (at the first
-/// one of three) `Refresh` registers again; its reply is life, and the following probes are answered again.
+/// one of three) `Refresh` registers again; its reply is life, and the following probes are answered again. While no
+/// path answers it is the home agent that is away, and nobody registers for that; a single path cannot tell.
 class PathWatch {
   public:
     /// `wake_ups[slot]`: how long the uplink's radio may take to carry its first packet after idleness.
@@ -125,6 +126,8 @@ class PathWatch {
     bool active(const Slot& slot, Duration now) const;
     unsigned run(const Slot& slot) const;
     bool another_answers(unsigned slot) const;
+    bool alone(unsigned slot) const;
+    void forgive_others(const Slot& returned);
     void live(Slot& slot, Duration now, bool repaired = false);
     void probe(unsigned slot, Duration now);
     void expire(Slot& slot, Duration now, Duration late);
