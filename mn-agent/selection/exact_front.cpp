@@ -13,7 +13,7 @@ ExactFront::ExactFront(const Settings& settings) : settings_(settings) {
     }
     loads_.reserve(kSets);
     ideals_.reserve(kSets);
-    scratch_.reserve(1024);
+    others_.reserve(kSets);
     front_.reserve(1024);
 }
 
@@ -21,6 +21,8 @@ ExactFront::ExactFront(const Settings& settings) : settings_(settings) {
 bool ExactFront::layout(const CostModel& before) {
     const auto& classes = model_.classes();
     weight_[0] = 1;
+    second_ = (model_.available().size() + 1) / 2;
+    single_ = std::all_of(classes.begin(), classes.end(), [](const auto& each) { return each.flows == 1; });
     bool shared = complete_ && model_.same_interfaces(before);
     reused_ = shared ? 1 : 0;
     for (std::size_t c = 0; c < classes.size(); ++c) {
@@ -61,10 +63,38 @@ ExactFront::Counts ExactFront::counts_of(std::uint32_t state) const {
     return counts;
 }
 
+/// Calls `visit` with every subset of `state`.
+template <typename Visit>
+void ExactFront::each_part(std::uint32_t state, const Visit& visit) const {
+    if (single_) {
+        for (std::uint32_t part = state;; part = (part - 1) & state) {
+            visit(part);
+            if (part == 0) {
+                return;
+            }
+        }
+    }
+    const Counts whole = counts_of(state);
+    const std::size_t classes = model_.classes().size();
+    Counts part{};
+    std::uint32_t number = 0;
+    for (std::size_t digit = 0; digit < classes;) {  // counted up like an odometer
+        visit(number);
+        for (digit = 0; digit < classes && part[digit] == whole[digit]; ++digit) {
+            number -= part[digit] * weight_[digit];
+            part[digit] = 0;
+        }
+        if (digit < classes) {
+            ++part[digit];
+            number += weight_[digit];
+        }
+    }
+}
+
 /// What each set costs on the level's interface, from the set with one flow of its last class less.
 void ExactFront::price_sets(std::size_t level, std::uint32_t first) {
     const std::size_t j = model_.available()[level];
-    std::vector<SetCost>& prices = prices_[level];
+    std::vector<Cost>& prices = prices_[level];
     prices.resize(states_);
     loads_.resize(states_);
     std::size_t last = 0;
@@ -89,99 +119,62 @@ void ExactFront::price_sets(std::size_t level, std::uint32_t first) {
     }
 }
 
-void ExactFront::first_level(std::uint32_t first) {
-    Level& level = levels_[0];
+/// A chain's first interface carries all of a set.
+void ExactFront::first_level(std::size_t number, std::uint32_t first) {
+    Level& level = levels_[number];
     level.points.resize(states_);
     level.begin.resize(states_ + 1);
     for (std::uint32_t state = first; state < states_; ++state) {
-        const SetCost& price = prices_[0][state];
-        level.points[state] = {{price.power, price.shortfall, price.moves}, state, 0};
+        level.points[state] = {prices_[number][state], state, 0};
         level.begin[state] = state;
     }
     level.begin[states_] = states_;
 }
 
-bool ExactFront::ideal_is_beaten(const Cost& ideal) const {
-    for (const Point& point : scratch_) {
-        if (point.cost.power > ideal.power) {
-            return false;
-        }
-        if (point.cost.no_worse(ideal)) {
-            return true;
-        }
-    }
-    return false;
+/// Leaves in `scratch_` what is nondominated among all ways to split `state` between a chain's first two interfaces.
+void ExactFront::add_one(std::size_t level, std::uint32_t state) {
+    const std::vector<Cost>& here = prices_[level];
+    const std::vector<Cost>& below = prices_[level - 1];
+    scratch_.clear();
+    each_part(state, [&](std::uint32_t taken) {
+        const std::uint32_t rest = state - taken;
+        scratch_.insert({here[taken] + below[rest], taken, rest});
+    });
 }
 
-/// Keeps `scratch_` nondominated and sorted by power.
-void ExactFront::insert(const Point& point) {
-    auto place = scratch_.begin();
-    auto lower = scratch_.end();
-    for (; place != scratch_.end() && place->cost.power <= point.cost.power; ++place) {
-        if (place->cost.no_worse(point.cost)) {
+/// The same between an interface and the fronts of those before it in its chain.
+void ExactFront::add_many(std::size_t level, std::uint32_t state) {
+    const Level& below = levels_[level - 1];
+    scratch_.clear();
+    each_part(state, [&](std::uint32_t taken) {
+        const std::uint32_t rest = state - taken;
+        const Cost& price = prices_[level][taken];
+        if (scratch_.beats(ideals_[rest] + price)) {
             return;
         }
-        if (place->cost.power == point.cost.power && lower == scratch_.end()) {
-            lower = place;
+        for (std::uint32_t from = below.begin[rest]; from < below.begin[rest + 1]; ++from) {
+            scratch_.insert({below.points[from].cost + price, taken, from});
         }
-    }
-    lower = lower == scratch_.end() ? place : lower;
-    const auto kept =
-        std::remove_if(lower, scratch_.end(), [&](const Point& each) { return point.cost.dominates(each.cost); });
-    const auto at = lower - scratch_.begin();
-    scratch_.erase(kept, scratch_.end());
-    scratch_.insert(scratch_.begin() + at, point);
+    });
 }
 
-/// Leaves in `scratch_` what is nondominated among all ways to split `state` between this interface and those before.
-void ExactFront::combine(std::size_t level, std::uint32_t state) {
-    const Level& below = levels_[level - 1];
-    const Counts whole = counts_of(state);
-    const std::size_t classes = model_.classes().size();
-    Counts part{};
-    std::uint32_t taken = 0;
-    std::size_t digit = 0;
-    scratch_.clear();
-    do {
-        const std::uint32_t rest = state - taken;
-        const SetCost& price = prices_[level][taken];
-        const Cost& best = ideals_[rest];
-        if (!ideal_is_beaten({best.power + price.power, best.shortfall + price.shortfall, best.moves + price.moves})) {
-            for (std::uint32_t from = below.begin[rest]; from < below.begin[rest + 1]; ++from) {
-                const Cost& cost = below.points[from].cost;
-                insert({{cost.power + price.power, cost.shortfall + price.shortfall, cost.moves + price.moves},
-                        taken,
-                        from});
-            }
-        }
-        for (digit = 0; digit < classes; ++digit) {  // the next subset, counted up like an odometer
-            if (part[digit] < whole[digit]) {
-                ++part[digit];
-                taken += weight_[digit];
-                break;
-            }
-            taken -= part[digit] * weight_[digit];
-            part[digit] = 0;
-        }
-    } while (digit < classes);
-}
-
-/// All sets from `first` on, or only the set `only`, whose points become the front.
-bool ExactFront::next_level(std::size_t level, std::uint32_t first, std::uint32_t only, const Deadline& deadline) {
-    const Level& below = levels_[level - 1];
-    ideals_.resize(states_);
+void ExactFront::find_ideals(const Level& level, std::vector<Cost>& ideals) const {
+    ideals.resize(states_);
     for (std::uint32_t state = 0; state < states_; ++state) {
-        Cost& ideal = ideals_[state];
-        ideal = below.points[below.begin[state]].cost;  // the least power
-        for (std::uint32_t i = below.begin[state] + 1; i < below.begin[state + 1]; ++i) {
-            ideal.shortfall = std::min(ideal.shortfall, below.points[i].cost.shortfall);
-            ideal.moves = std::min(ideal.moves, below.points[i].cost.moves);
+        Cost& ideal = ideals[state];
+        ideal = level.points[level.begin[state]].cost;  // the least power
+        for (std::uint32_t i = level.begin[state] + 1; i < level.begin[state + 1]; ++i) {
+            ideal.shortfall = std::min(ideal.shortfall, level.points[i].cost.shortfall);
+            ideal.moves = std::min(ideal.moves, level.points[i].cost.moves);
         }
     }
-    if (only < states_) {
-        combine(level, only);
-        front_.assign(scratch_.begin(), scratch_.end());
-        return !deadline.passed();
+}
+
+/// All sets from `first` on.
+bool ExactFront::next_level(std::size_t level, std::uint32_t first, const Deadline& deadline) {
+    const bool one_below = starts_chain(level - 1);
+    if (!one_below) {
+        find_ideals(levels_[level - 1], ideals_);
     }
     Level& here = levels_[level];
     here.begin.resize(states_ + 1);
@@ -193,10 +186,55 @@ bool ExactFront::next_level(std::size_t level, std::uint32_t first, std::uint32_
         if (state % 16 == 0 && deadline.passed()) {
             return false;
         }
-        combine(level, state);
-        here.points.insert(here.points.end(), scratch_.begin(), scratch_.end());
+        if (one_below) {
+            add_one(level, state);
+        } else {
+            add_many(level, state);
+        }
+        const auto points = scratch_.points();
+        here.points.insert(here.points.end(), points.begin(), points.end());
         here.begin[state + 1] = static_cast<std::uint32_t>(here.points.size());
     }
+    return true;
+}
+
+bool ExactFront::tables(std::uint32_t first, const Deadline& deadline) {
+    for (std::size_t level = 0; level < model_.available().size(); ++level) {
+        price_sets(level, first);
+        if (starts_chain(level)) {
+            first_level(level, first);
+        } else if (!next_level(level, first, deadline)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void ExactFront::join_sets(std::uint32_t state, std::uint32_t rest) {
+    const Level& one = levels_[second_ - 1];
+    const Level& other = levels_[model_.available().size() - 1];
+    for (std::uint32_t i = one.begin[state]; i < one.begin[state + 1]; ++i) {
+        for (std::uint32_t k = other.begin[rest]; k < other.begin[rest + 1]; ++k) {
+            scratch_.insert({one.points[i].cost + other.points[k].cost, i, k});
+        }
+    }
+}
+
+/// The front of all flows: each set over the first half of the interfaces, all others over the second half.
+bool ExactFront::join(const Deadline& deadline) {
+    find_ideals(levels_[second_ - 1], ideals_);
+    find_ideals(levels_[model_.available().size() - 1], others_);
+    scratch_.clear();
+    const std::uint32_t full = states_ - 1;
+    for (std::uint32_t state = 0; state <= full; ++state) {  // the set without these flows is full − state
+        if (state % 16 == 0 && deadline.passed()) {
+            return false;
+        }
+        if (!scratch_.beats(ideals_[state] + others_[full - state])) {
+            join_sets(state, full - state);
+        }
+    }
+    front_.assign(scratch_.points().begin(), scratch_.points().end());
     return true;
 }
 
@@ -224,27 +262,33 @@ bool ExactFront::solve(const AssignmentProblem& problem, bool with_moves, const 
     }
     const std::uint32_t first = layout(before_) ? reused_ : 0;
     complete_ = false;
-    for (std::size_t level = 0; level < levels; ++level) {
-        price_sets(level, first);
+    if (!tables(first, deadline)) {
+        return false;
     }
-    first_level(first);
-    const std::uint32_t full = states_ - 1;
     if (levels == 1) {
-        front_.push_back(levels_[0].points[full]);
-    }
-    for (std::size_t level = 1; level < levels; ++level) {
-        const bool last = level + 1 == levels;
-        if (!next_level(level, first, last ? full : states_, deadline)) {
-            front_.clear();
-            return false;
-        }
+        front_.push_back({levels_[0].points.back().cost, states_ - 1, 0});
+    } else if (!join(deadline)) {
+        return false;
     }
     complete_ = true;
     return true;
 }
 
 Cost ExactFront::cost(std::size_t point) const {
-    return model_.evaluate(assignment(point));
+    return with_moves_ ? front_[point].cost : model_.evaluate(assignment(point));
+}
+
+/// What each interface of a chain carries, from the chain's last level down.
+void ExactFront::trace(std::size_t level, std::uint32_t point, Parts& parts) const {
+    while (true) {
+        const Point& at = levels_[level].points[point];
+        parts[level] = counts_of(at.taken);
+        if (starts_chain(level)) {
+            return;
+        }
+        point = at.from;
+        --level;
+    }
 }
 
 Assignment ExactFront::assignment(std::size_t point) const {
@@ -254,11 +298,10 @@ Assignment ExactFront::assignment(std::size_t point) const {
     if (available.empty()) {
         return result;
     }
-    std::array<Counts, kMaxInterfaces> left{};
-    const Point* at = &front_[point];
-    for (std::size_t level = available.size(); level-- > 0;) {
-        left[level] = counts_of(at->taken);
-        at = level > 0 ? &levels_[level - 1].points[at->from] : at;
+    Parts left{};
+    trace(second_ - 1, front_[point].taken, left);
+    if (available.size() > 1) {
+        trace(available.size() - 1, front_[point].from, left);
     }
     const auto place = [&](std::size_t flow, std::size_t level) {
         std::uint8_t& room = left[level][model_.class_of(flow)];

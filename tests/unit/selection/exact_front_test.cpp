@@ -80,6 +80,32 @@ TEST(ExactFront, EqualsBruteForceIn10000Of10000Instances) {
     EXPECT_EQ(equal, 10'000);
 }
 
+TEST(ExactFront, ChainsOfThreeInterfacesEqualBruteForceToo) {
+    RandomProblem problems{77};
+    ExactFront exact{{}};
+    for (int i = 0; i < 200; ++i) {
+        const std::uint32_t interfaces = 5 + problems.random().below(3);
+        const bool with_moves = problems.random().chance(0.5);
+        const AssignmentProblem problem = problems.next(1 + problems.random().below(5), interfaces, 0.1);
+        ASSERT_TRUE(exact.solve(problem, with_moves, {}));
+        ASSERT_EQ(points_of(exact, with_moves), (BruteForce{problem, with_moves}.front())) << "instance " << i;
+    }
+}
+
+TEST(ExactFront, CostsAreThoseOfTheAssignments) {
+    RandomProblem problems{78};
+    ExactFront exact{{}};
+    CostModel model;
+    for (int i = 0; i < 200; ++i) {
+        const AssignmentProblem problem = problems.next(7, 1 + problems.random().below(5), 0.2);
+        ASSERT_TRUE(exact.solve(problem, true, {}));
+        model.prepare(problem, true);
+        for (std::size_t point = 0; point < exact.size(); ++point) {
+            EXPECT_EQ(exact.cost(point), model.evaluate(exact.assignment(point)));
+        }
+    }
+}
+
 TEST(ExactFront, KeepsWhatAnAddedFlowLeavesUntouched) {
     RandomProblem problems{5};
     for (int i = 0; i < 200; ++i) {
@@ -150,6 +176,29 @@ TEST(ExactFront, StopsAtTheDeadlineAndStartsAnew) {
     EXPECT_EQ(exact.size(), 0U);
     ASSERT_TRUE(exact.solve(problem, false, {}));
     EXPECT_EQ(points_of(exact, false), (BruteForce{problem, false}.front()));
+}
+
+TEST(Nondominated, KeepsWhatNothingBeats) {
+    Random random{3};
+    for (const std::uint32_t values : {2U, 5U, 40U}) {
+        Nondominated kept{4};
+        std::vector<Cost> naive;
+        for (int i = 0; i < 400; ++i) {
+            const Cost cost{random.below(values), random.below(values), random.below(3)};
+            const bool beaten =
+                std::any_of(naive.begin(), naive.end(), [&](const Cost& c) { return c.no_worse(cost); });
+            ASSERT_EQ(kept.beats(cost), beaten);
+            kept.insert({cost, 0, 0});
+            if (!beaten) {
+                std::erase_if(naive, [&](const Cost& each) { return cost.dominates(each); });
+                naive.push_back(cost);
+            }
+            ASSERT_EQ(kept.points().size(), naive.size());
+        }
+        for (std::size_t i = 1; i < kept.points().size(); ++i) {
+            EXPECT_LE(kept.points()[i - 1].cost.power, kept.points()[i].cost.power);
+        }
+    }
 }
 
 TEST(FrontChoice, Rules) {

@@ -54,6 +54,9 @@ struct Cost {
     bool no_worse(const Cost& other) const {
         return power <= other.power && shortfall <= other.shortfall && moves <= other.moves;
     }
+    Cost operator+(const Cost& other) const {
+        return {power + other.power, shortfall + other.shortfall, moves + other.moves};
+    }
     bool dominates(const Cost& other) const { return no_worse(other) && !(*this == other); }
     Objectives objectives() const {
         return {static_cast<double>(power) * 1e-9, static_cast<double>(shortfall) * 1e-9, moves};

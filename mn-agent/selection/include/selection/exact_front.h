@@ -4,6 +4,7 @@
 
 #include "selection/assignment.h"
 #include "selection/deadline.h"
+#include "selection/nondominated.h"
 
 namespace homeward::selection {
 
@@ -12,6 +13,8 @@ namespace homeward::selection {
 /// Power, shortfall and moves are sums over interfaces, so an assignment of the flows S to the first j interfaces that
 /// is dominated stays dominated whatever the others carry:
 ///     F_j(S) = nondominated{ F_{j−1}(S∖U) + cost_j(U) : U ⊆ S }
+/// Two such chains, each over half of the interfaces, meet in the set of all flows: fronts of few interfaces are short,
+/// and a chain's second level adds a single cost to a single cost.
 /// Flows of one class are interchangeable: a set is a count for each class, which makes few classes polynomial.
 /// When one flow was added at the end since the last call, all sets without it are kept.
 class ExactFront {
@@ -36,32 +39,33 @@ class ExactFront {
     std::uint32_t states() const { return states_; }
 
   private:
-    struct Point {
-        Cost cost;
-        std::uint32_t taken = 0;  // the set that this level's interface carries
-        std::uint32_t from = 0;   // the point of the level below
-    };
+    /// `taken`: the set that this level's interface carries; `from`: the point of the level below. In the front both
+    /// are points: of the first chain's last level and of the second's.
+    using Point = PartialPoint;
     struct Level {
         std::vector<Point> points;
         std::vector<std::uint32_t> begin;  // of each set's points; one more than sets
     };
-    struct SetCost {
-        std::int64_t power = 0;
-        std::int64_t shortfall = 0;
-        std::uint32_t moves = 0;
-    };
     using Counts = std::array<std::uint8_t, kMaxFlows>;
+    using Parts = std::array<Counts, kMaxInterfaces>;
 
     bool layout(const CostModel& before);
     std::uint64_t pairs() const;
     Counts counts_of(std::uint32_t state) const;
+    bool starts_chain(std::size_t level) const { return level == 0 || level == second_; }
+    template <typename Visit>
+    void each_part(std::uint32_t state, const Visit& visit) const;
     void price_sets(std::size_t level, std::uint32_t first);
-    void first_level(std::uint32_t first);
-    bool next_level(std::size_t level, std::uint32_t first, std::uint32_t only, const Deadline& deadline);
-    void combine(std::size_t level, std::uint32_t state);
-    void insert(const Point& point);
-    bool ideal_is_beaten(const Cost& ideal) const;
+    void first_level(std::size_t level, std::uint32_t first);
+    bool next_level(std::size_t level, std::uint32_t first, const Deadline& deadline);
+    bool tables(std::uint32_t first, const Deadline& deadline);
+    void find_ideals(const Level& level, std::vector<Cost>& ideals) const;
+    void add_one(std::size_t level, std::uint32_t state);
+    void add_many(std::size_t level, std::uint32_t state);
+    bool join(const Deadline& deadline);
+    void join_sets(std::uint32_t state, std::uint32_t rest);
     void park_all();
+    void trace(std::size_t level, std::uint32_t point, Parts& parts) const;
 
     Settings settings_;
     CostModel model_;
@@ -70,12 +74,15 @@ class ExactFront {
     bool complete_ = false;
     std::uint32_t states_ = 0;
     std::uint32_t reused_ = 0;
+    std::size_t second_ = 0;                             // the level that starts the second chain
+    bool single_ = false;                                // every class is one flow: a set's number is its bits
     std::array<std::uint32_t, kMaxFlows + 1> weight_{};  // mixed radix: of each class
     std::array<Level, kMaxInterfaces> levels_;
-    std::array<std::vector<SetCost>, kMaxInterfaces> prices_;
+    std::array<std::vector<Cost>, kMaxInterfaces> prices_;
     std::vector<Load> loads_;
     std::vector<Cost> ideals_;  // the best of each objective in the level below, for each set
-    std::vector<Point> scratch_;
+    std::vector<Cost> others_;  // the same of the second chain, where the chains meet
+    Nondominated scratch_{1024};
     std::vector<Point> front_;
 };
 
