@@ -16,6 +16,10 @@ bool same_vector(const Cost& a, const Cost& b) {
 
 }  // namespace
 
+Nsga2::Settings Nsga2::improved(std::uint32_t generations) {
+    return {.generations = generations, .distinct = true, .spread_start = true, .exchange = 0.5};
+}
+
 Nsga2::Nsga2(const Settings& settings) : settings_(settings) {
     const std::size_t all = settings.population + settings.offspring;
     pool_.resize(all);
@@ -27,18 +31,29 @@ Nsga2::Nsga2(const Settings& settings) : settings_(settings) {
     front_.reserve(all);
 }
 
+std::uint64_t Nsga2::gene(const Chromosome& bits, std::size_t flow) const {
+    std::uint64_t value = 0;
+    for (std::uint32_t bit = 0; bit < flow_bits_; ++bit) {
+        const std::size_t place = flow * flow_bits_ + bit;
+        value |= (bits[place / 64] >> (place % 64) & 1U) << bit;
+    }
+    return value;
+}
+
+void Nsga2::put_gene(Chromosome& bits, std::size_t flow, std::uint64_t value) const {
+    for (std::uint32_t bit = 0; bit < flow_bits_; ++bit) {
+        const std::size_t place = flow * flow_bits_ + bit;
+        const std::uint64_t mask = std::uint64_t{1} << (place % 64);
+        bits[place / 64] = (bits[place / 64] & ~mask) | (value >> bit & 1U) << (place % 64);
+    }
+}
+
 /// A value that is too large wraps, one that names an interface that is not there goes to the next that is; the
 /// chromosome is written anew, so that it says what it means.
 void Nsga2::decode(Individual& individual) const {
-    const std::uint64_t mask = (std::uint64_t{1} << flow_bits_) - 1;
     const auto& available = model_.available();
     for (std::size_t flow = 0; flow < model_.flows(); ++flow) {
-        std::uint64_t value = 0;
-        for (std::uint32_t bit = 0; bit < flow_bits_; ++bit) {
-            const std::size_t place = flow * flow_bits_ + bit;
-            value |= (individual.bits[place / 64] >> (place % 64) & 1U) << bit;
-        }
-        const auto wanted = static_cast<std::uint8_t>((value & mask) % model_.interfaces());
+        const auto wanted = static_cast<std::uint8_t>(gene(individual.bits, flow) % model_.interfaces());
         const auto* found =
             std::find_if(available.begin(), available.end(), [&](std::uint8_t j) { return j >= wanted; });
         individual.assignment[flow] = found == available.end() ? available[0] : *found;
@@ -50,12 +65,27 @@ void Nsga2::decode(Individual& individual) const {
 void Nsga2::encode(Individual& individual) const {
     individual.bits.fill(0);
     for (std::size_t flow = 0; flow < model_.flows(); ++flow) {
-        const std::uint64_t value = individual.assignment[flow] == kParked ? 0 : individual.assignment[flow];
-        for (std::uint32_t bit = 0; bit < flow_bits_; ++bit) {
-            const std::size_t place = flow * flow_bits_ + bit;
-            individual.bits[place / 64] |= (value >> bit & 1U) << (place % 64);
+        put_gene(individual.bits, flow, individual.assignment[flow] == kParked ? 0 : individual.assignment[flow]);
+    }
+}
+
+void Nsga2::draw(Individual& individual, Random& random) const {
+    if (!settings_.spread_start) {
+        std::generate(individual.bits.begin(), individual.bits.end(), [&] { return random.next(); });
+        return;
+    }
+    Bounded<std::uint8_t, kMaxInterfaces> used;
+    while (used.empty()) {
+        for (const std::uint8_t j : model_.available()) {
+            if (random.chance(0.5)) {
+                used.push_back(j);
+            }
         }
     }
+    for (std::size_t flow = 0; flow < model_.flows(); ++flow) {
+        individual.assignment[flow] = used[random.below(static_cast<std::uint32_t>(used.size()))];
+    }
+    encode(individual);
 }
 
 void Nsga2::start(std::span<const Assignment> warm, Random& random) {
@@ -70,7 +100,7 @@ void Nsga2::start(std::span<const Assignment> warm, Random& random) {
             individual.assignment = warm[i];
             encode(individual);
         } else {
-            std::generate(individual.bits.begin(), individual.bits.end(), [&] { return random.next(); });
+            draw(individual, random);
         }
         decode(individual);
     }
@@ -104,7 +134,7 @@ void Nsga2::cross(Chromosome& a, Chromosome& b, Random& random) const {
 }
 
 /// Every bit flips by itself; the gaps between flips are geometric, which costs one number a flip.
-void Nsga2::mutate(Chromosome& bits, Random& random) const {
+void Nsga2::flip(Chromosome& bits, Random& random) const {
     double place = std::floor(std::log(1 - random.uniform()) / log_keep_);
     while (place < length_) {
         const auto bit = static_cast<std::uint32_t>(place);
@@ -113,23 +143,46 @@ void Nsga2::mutate(Chromosome& bits, Random& random) const {
     }
 }
 
+void Nsga2::mutate(Chromosome& bits, Random& random) const {
+    const auto flows = static_cast<std::uint32_t>(model_.flows());
+    if (settings_.exchange <= 0 || flows < 2 || !random.chance(settings_.exchange)) {
+        flip(bits, random);
+        return;
+    }
+    const std::size_t a = random.below(flows);
+    const std::size_t b = random.below(flows);
+    const std::uint64_t kept = gene(bits, a);
+    put_gene(bits, a, gene(bits, b));
+    put_gene(bits, b, kept);
+}
+
+/// Mutates and prices a child of these two.
+void Nsga2::finish(Individual& child, const Chromosome& mother, const Chromosome& father, Random& random) const {
+    constexpr int kTries = 8;  // few chromosomes may be all there are
+    mutate(child.bits, random);
+    for (int i = 1; settings_.distinct && i < kTries && (child.bits == mother || child.bits == father); ++i) {
+        mutate(child.bits, random);
+    }
+    decode(child);
+}
+
 void Nsga2::breed(Random& random) {
     mating_.clear();
     for (std::uint32_t i = 0; i < settings_.parents; ++i) {
         mating_.push_back(tournament(random));
     }
     for (std::size_t i = 0; i < free_.size(); i += 2) {
+        const Chromosome& mother = pool_[mating_[i % mating_.size()]].bits;
+        const Chromosome& father = pool_[mating_[(i + 1) % mating_.size()]].bits;
         Individual& first = pool_[free_[i]];
-        Individual& second = pool_[free_[std::min(i + 1, free_.size() - 1)]];
-        Chromosome spare = pool_[mating_[(i + 1) % mating_.size()]].bits;
-        first.bits = pool_[mating_[i % mating_.size()]].bits;
-        cross(first.bits, spare, random);
-        mutate(first.bits, random);
-        decode(first);
-        if (&second != &first) {
-            second.bits = spare;
-            mutate(second.bits, random);
-            decode(second);
+        Chromosome other = father;
+        first.bits = mother;
+        cross(first.bits, other, random);
+        finish(first, mother, father, random);
+        if (i + 1 < free_.size()) {
+            Individual& second = pool_[free_[i + 1]];
+            second.bits = other;
+            finish(second, mother, father, random);
         }
     }
 }

@@ -42,8 +42,8 @@ TEST(Nsga2, FrontHoldsNothingDominatedAndNothingTwice) {
 }
 
 TEST(Nsga2, CostsAreThoseOfTheAssignments) {
-    const AssignmentProblem problem = RandomProblem{3}.next(20, 3, 0.3);
-    Nsga2 genetic{{.generations = 20}};
+    const AssignmentProblem problem = RandomProblem{3}.next(40, 6, 0.3);
+    Nsga2 genetic{Nsga2::improved(20)};
     Random random{1};
     genetic.solve(problem, {}, random, {});
     CostModel model;
@@ -56,31 +56,51 @@ TEST(Nsga2, CostsAreThoseOfTheAssignments) {
     }
 }
 
-TEST(Nsga2, HundredGenerationsComeCloseToTheExactFront) {
+/// Means over 40 instances of 8 flows on 4 interfaces.
+FrontQuality mean_quality(Nsga2::Settings settings) {
     RandomProblem problems{4};
     ExactFront exact{{}};
-    double recall = 0;
-    double volume = 0;
+    FrontQuality mean;
     constexpr int kInstances = 40;
     for (int i = 0; i < kInstances; ++i) {
         const AssignmentProblem problem = problems.next(8, 4);
-        ASSERT_TRUE(exact.solve(problem, false, {}));
+        EXPECT_TRUE(exact.solve(problem, false, {}));
         std::vector<Cost> whole;
         for (std::size_t point = 0; point < exact.size(); ++point) {
             whole.push_back(exact.cost(point));
         }
-        const std::vector<Cost> found = run(problem, {.distinct = true}, 1);
+        const std::vector<Cost> found = run(problem, settings, 1);
         for (const Cost& each : found) {
             EXPECT_TRUE(std::any_of(whole.begin(), whole.end(), [&](const Cost& point) {
                 return point.power <= each.power && point.shortfall <= each.shortfall;
             })) << "better than the exact front";
         }
         const FrontQuality quality = front_quality(found, whole);
-        recall += quality.recall / kInstances;
-        volume += quality.hypervolume / kInstances;
+        mean.recall += quality.recall / kInstances;
+        mean.hypervolume += quality.hypervolume / kInstances;
     }
-    EXPECT_GT(recall, 0.95);
-    EXPECT_GT(volume, 0.995);
+    return mean;
+}
+
+TEST(Nsga2, ComesCloseToTheExactFrontByGenerations) {
+    struct Row {
+        std::uint32_t generations;
+        double recall;
+        double hypervolume;
+    };
+    // What the specification's prototype reached.
+    constexpr Row kRows[] = {{10, 0.365, 0.964}, {100, 0.973, 0.9994}, {500, 0.978, 0.9999}};
+    for (const Row& row : kRows) {
+        const FrontQuality quality = mean_quality(Nsga2::improved(row.generations));
+        EXPECT_GE(quality.recall, row.recall) << row.generations;
+        EXPECT_GE(quality.hypervolume, row.hypervolume) << row.generations;
+    }
+}
+
+TEST(Nsga2, StartsOverFewInterfacesToo) {
+    const double alike = mean_quality({.generations = 10, .distinct = true}).recall;
+    const double spread = mean_quality({.generations = 10, .distinct = true, .spread_start = true}).recall;
+    EXPECT_GT(spread, alike + 0.1);
 }
 
 TEST(Nsga2, KeepsAWarmStartThatIsNondominated) {
@@ -105,6 +125,9 @@ TEST(Nsga2, EdgeCases) {
     AssignmentProblem same = RandomProblem{1}.next(1, 2);
     same.interfaces[1] = same.interfaces[0];
     EXPECT_EQ(run(same, {}, 1).size(), 1U) << "all points equal";
+    EXPECT_EQ(run(RandomProblem{1}.next(5, 1), Nsga2::improved(10), 1).size(), 1U) << "a child cannot but repeat";
+    EXPECT_EQ(run(RandomProblem{1}.next(0, 3), Nsga2::improved(10), 1).size(), 1U);
+    EXPECT_FALSE(run(RandomProblem{1}.next(64, 8), Nsga2::improved(5), 1).empty()) << "three bits, across words";
     EXPECT_FALSE(run(RandomProblem{1}.next(9, 3), {.population = 7, .parents = 3, .offspring = 5}, 1).empty())
         << "odd sizes";
 }
