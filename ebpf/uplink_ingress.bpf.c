@@ -59,8 +59,9 @@ static __always_inline int is_whole(const struct packet* packet, __u32 length) {
 static __always_inline int is_ordinary(const struct packet* packet, const struct homeward_tunnel_end* end) {
     const struct iphdr* inner = &packet->inner;
 
+    /* Copies of a numbered packet come by any uplink, hence on any CPU: one thread in user space compares them. */
     if (packet->outer.tunnel.type != HOMEWARD_TUNNEL_TYPE_DATA ||
-        packet->outer.tunnel.next_header != HOMEWARD_NEXT_HEADER_IPV4)
+        packet->outer.tunnel.next_header != HOMEWARD_NEXT_HEADER_IPV4 || packet->outer.tunnel.number)
         return 0;
     if (inner->version != 4 || inner->ihl != 5 || inner->daddr != end->home_address || header_checksum(inner))
         return 0;

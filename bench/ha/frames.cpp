@@ -68,7 +68,7 @@ std::uint16_t Frames::uplink(std::uint8_t* at) {
     write_udp(at + kEthernet + 20, cellular ? kCellularPort : kWlanPort, kTunnelPort,
               static_cast<std::uint16_t>(outer - 20));
     *reinterpret_cast<pipeline::TunnelHeader*>(at + kEthernet + 28) = {
-        HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {0, 0}};
+        HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {}};
     write_ip(at + kEthernet + 32, inner, population_.home_address(node), correspondent());
     write_udp(at + kEthernet + 52, 5000, 443, static_cast<std::uint16_t>(inner - 20));
     finish_udp(at + kEthernet);

@@ -225,11 +225,11 @@ void read_registration_limits(const Map& map, Registration& out) {
 }
 
 void read_registration(const Value& value, Registration& out) {
-    const Map map{
-        value,
-        {"max_lifetime", "timestamp_tolerance", "keepalive", "nat_traversal", "forced_udp", "require_reverse_tunnel",
-         "multipath", "answer_failed_authentication", "accept_zero_udp_checksum", "max_bindings_per_node",
-         "max_bindings", "max_rules_per_node", "requests_per_source_per_s", "organization", "dataplane_wait"}};
+    const Map map{value,
+                  {"max_lifetime", "timestamp_tolerance", "keepalive", "nat_traversal", "forced_udp",
+                   "require_reverse_tunnel", "multipath", "sequence_numbers", "answer_failed_authentication",
+                   "accept_zero_udp_checksum", "max_bindings_per_node", "max_bindings", "max_rules_per_node",
+                   "requests_per_source_per_s", "organization", "dataplane_wait"}};
     const auto yes_or_no = [&](std::string_view key, bool& choice) {
         if (const auto found = map.find(key)) {
             choice = found->boolean();
@@ -239,6 +239,7 @@ void read_registration(const Value& value, Registration& out) {
     yes_or_no("forced_udp", out.forced_udp);
     yes_or_no("require_reverse_tunnel", out.require_reverse_tunnel);
     yes_or_no("multipath", out.multipath);
+    yes_or_no("sequence_numbers", out.sequence_numbers);
     yes_or_no("answer_failed_authentication", out.answer_failed_authentication);
     yes_or_no("accept_zero_udp_checksum", out.accept_zero_udp_checksum);
     read_registration_times(map, out);

@@ -105,8 +105,9 @@ void read_registration(const Value& value, MobileNode& out) {
 }
 
 void read_tunnel(const Value& value, MobileNode& out) {
-    const Map map{
-        value, {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "offload", "require_bpf", "fast_path"}};
+    const Map map{value,
+                  {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "offload", "require_bpf",
+                   "fast_path", "sequence_numbers"}};
     if (const auto found = map.find("interface")) {
         out.interface = read_device_name(*found);
         for (const UplinkConfig& uplink : out.uplinks) {
@@ -129,6 +130,9 @@ void read_tunnel(const Value& value, MobileNode& out) {
     }
     if (const auto found = map.find("offload")) {
         out.offload = found->boolean();
+    }
+    if (const auto found = map.find("sequence_numbers")) {
+        out.sequence_numbers = found->boolean();
     }
     if (const auto found = map.find("require_bpf")) {
         out.require_bpf = found->boolean();
@@ -208,10 +212,22 @@ void read_probes(const Value& value, MobileNode& out) {
 }
 
 void read_handover(const Value& value, MobileNode& out) {
-    const Map map{value, {"hold_down", "probes"}};
+    const Map map{value, {"hold_down", "hold", "resend", "probes"}};
     if (const auto found = map.find("hold_down")) {
         out.hold_down = found->duration(milliseconds{0}, milliseconds{600'000});
     }
+    const auto numbered = [&](std::string_view key, bool& choice) {
+        if (const auto found = map.find(key)) {
+            choice = found->boolean();
+            if (choice && !out.sequence_numbers) {
+                found->fail(
+                    "packets must have numbers for that: tunnel.sequence_numbers: true, here and "
+                    "registration.sequence_numbers: true at the home agent");
+            }
+        }
+    };
+    numbered("hold", out.hold);
+    numbered("resend", out.resend);
     if (const auto found = map.find("probes")) {
         read_probes(*found, out);
     }

@@ -90,6 +90,9 @@ std::vector<std::string> needs_restart(const MobileNode& current, const MobileNo
     found.compare("tunnel.ecn", current.ecn, next.ecn);
     found.compare("tunnel.clamp_mss", current.clamp_mss, next.clamp_mss);
     found.compare("tunnel.ipv6", current.ipv6, next.ipv6);
+    found.compare("tunnel.sequence_numbers", current.sequence_numbers, next.sequence_numbers);
+    found.compare("handover.hold", current.hold, next.hold);
+    found.compare("handover.resend", current.resend, next.resend);
     found.compare("tunnel.offload", current.offload, next.offload);
     found.compare("tunnel.fast_path", current.fast_path, next.fast_path);
     found.compare("tunnel.require_bpf", current.require_bpf, next.require_bpf);

@@ -26,6 +26,13 @@ ipc::Binding record_of(wire::Ipv4Address home_address, const NodeBindings& state
     if (policy != 0 && names_binding_ids) {
         record.flags = ipc::kPolicyNamesBindingIds;
     }
+    if (state.numbering) {
+        record.flags |= ipc::kNumbered;
+        if (state.numbering->everything) {
+            record.flags |= ipc::kNumberEverything;
+        }
+        record.run = state.numbering->run;
+    }
     for (const registration::Binding& binding : state.bindings) {
         if (record.uplink_count == ipc::kMaxUplinks) {
             break;

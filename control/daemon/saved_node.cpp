@@ -17,6 +17,9 @@ store::StoredNode to_store(const registration::SavedNode& node, registration::No
     if (const registration::PolicyRef& own = node.state.own) {
         stored.policy = {static_cast<std::uint8_t>(own->source), own->generation, own->bytes};
     }
+    if (node.state.numbering) {
+        stored.numbering = mip::encode(*node.state.numbering);
+    }
     return stored;
 }
 
@@ -43,6 +46,7 @@ registration::SavedNode from_store(const store::StoredNode& node, registration::
                                             node.policy->generation, node.policy->bytes, rules->rules.size()});
         }
     }
+    saved.state.numbering = mip::decode_numbering(node.numbering);
     return saved;
 }
 

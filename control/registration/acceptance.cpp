@@ -110,7 +110,7 @@ std::variant<PolicyRef, ReplyCode> HomeAgent::next_table(const Node& node, const
         }
         return make_flow_table(table, node.state.own ? node.state.own->generation.version + 1 : 1);
     }
-    NodeBindings kept{next.bindings, node.state.own};
+    NodeBindings kept{next.bindings, node.state.own, {}};
     refresh_flow_table(kept);
     return kept.own;
 }
@@ -163,6 +163,18 @@ void HomeAgent::add_sync_state(const Node& node, std::size_t capacity, mip::Regi
     }
 }
 
+/// What a registration asks for holds until the next one; a removal leaves it, as long as there is a binding.
+std::optional<mip::Numbering> HomeAgent::next_numbering(const Node& node, const mip::RegistrationRequest& request,
+                                                        const NodeBindings& next) const {
+    const config::Registration& rules = config_.registration;
+    if (next.bindings.empty() || !rules.sequence_numbers) {
+        return std::nullopt;
+    }
+    return request.header.lifetime == 0
+               ? node.state.numbering
+               : mip::decode_numbering(mip::joined(request.vendor, rules.organization, mip::Numbering::kVendorType));
+}
+
 /// Tells the node's end of the synchronisation which table counts now.
 void HomeAgent::tell_sync(Node& node) {
     const PolicyRef& policy = node.policy_in_force();
@@ -194,17 +206,22 @@ void HomeAgent::accept(Node& node, Claim& claim, Now now, Actions& actions) {
     if (const auto code = take_sync(node, request, next, now)) {
         return deny(node, claim, *code, now, actions);
     }
+    next.numbering = next_numbering(node, request, next);
     const bool behind_nat = claim.source.address != request.header.care_of;
     if (behind_nat && granted != 0) {
         counters_.count(Event::nat_detected);
     }
     mip::RegistrationReply reply = reply_to(request, config_, *node.home_address, granted, behind_nat);
+    if (next.numbering && granted != 0) {
+        mip::append_in_pieces(reply.vendor, config_.registration.organization, mip::Numbering::kVendorType,
+                              mip::encode(*next.numbering));
+    }
     reply.header.identification =
         node.guard.reply_to(claim.association.replay, claim.header().identification, true, now.unix, random_());
     Answered answer{claim.mark, std::move(reply), now.steady + std::chrono::seconds(granted),
                     mip::joined(request.vendor, config_.registration.organization, policy::kSyncVendorType).size()};
     const PolicyRef& policy = next.own ? next.own : node.configured;
-    if (!forward_alike(node.state.bindings, next.bindings) ||
+    if (!forward_alike(node.state.bindings, next.bindings) || node.state.numbering != next.numbering ||
         (!next.bindings.empty() && !same_table(node.policy_in_force(), policy))) {
         const std::uint64_t ticket = next_ticket_++;
         const bool at_home = granted == 0 && claim.source.address == *node.home_address;

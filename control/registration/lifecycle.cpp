@@ -152,6 +152,9 @@ Actions HomeAgent::expire(Now now) {
         std::erase_if(next.bindings, [now](const Binding& binding) { return binding.expires <= now.steady; });
         counters_.count(Event::expired, node.state.bindings.size() - next.bindings.size());
         refresh_flow_table(next);
+        if (next.bindings.empty()) {
+            next.numbering.reset();
+        }
         put_in_force(node, std::move(next), actions);
         actions.save_later.push_back(*node.home_address);
         // What is pending was made of bindings that were alive; when it is installed, what expired since goes next.

@@ -10,14 +10,15 @@
 namespace homeward::store {
 namespace {
 
-constexpr std::int64_t kSchema = 1;
+constexpr std::int64_t kSchema = 2;
 constexpr const char* kCreate = R"(
     CREATE TABLE assignment (nai TEXT PRIMARY KEY, home_address INTEGER NOT NULL UNIQUE) WITHOUT ROWID;
     CREATE TABLE policy (digest BLOB PRIMARY KEY, bytes BLOB NOT NULL);
     CREATE TABLE node (
         home_address INTEGER PRIMARY KEY,
         replay_marks BLOB NOT NULL,
-        policy_source INTEGER, policy_version INTEGER, policy_digest BLOB);
+        policy_source INTEGER, policy_version INTEGER, policy_digest BLOB,
+        numbering BLOB);
     CREATE INDEX node_policy ON node (policy_digest) WHERE policy_digest IS NOT NULL;
     CREATE TABLE binding (
         home_address INTEGER NOT NULL, binding_id INTEGER NOT NULL,
@@ -25,7 +26,14 @@ constexpr const char* kCreate = R"(
         care_of INTEGER NOT NULL, port INTEGER NOT NULL, registered_care_of INTEGER NOT NULL,
         lifetime_s INTEGER NOT NULL, registered_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,
         PRIMARY KEY (home_address, binding_id)) WITHOUT ROWID;
-    PRAGMA user_version = 1;)";
+    PRAGMA user_version = 2;)";
+
+// What turns a file of an earlier release into one of this.
+constexpr const char* kUpgrade[kSchema] = {
+    kCreate,
+    "ALTER TABLE node ADD COLUMN numbering BLOB; PRAGMA user_version = 2;",
+};
+constexpr const char* kKeep = "PRAGMA user_version = 2;";
 
 wire::Ipv4Address address_of(std::int64_t stored) {
     return wire::Ipv4Address{static_cast<std::uint32_t>(stored)};
@@ -111,8 +119,7 @@ Status Store::State::create_or_check_schema() {
         return error("it was written by a newer release (schema " + std::to_string(found) + ")");
     }
     // A write, in any case: a file that cannot be written must be known at start, not at the first registration.
-    const std::string create =
-        "BEGIN IMMEDIATE;" + std::string(found == 0 ? kCreate : "PRAGMA user_version = 1;") + "COMMIT;";
+    const std::string create = "BEGIN IMMEDIATE;" + std::string(found == kSchema ? kKeep : kUpgrade[found]) + "COMMIT;";
     if (!execute(create.c_str()) || !prepare()) {
         return database_error();
     }
@@ -120,10 +127,11 @@ Status Store::State::create_or_check_schema() {
 }
 
 bool Store::State::prepare() {
-    put_node = Statement(database,
-                         "INSERT INTO node VALUES (?,?,?,?,?) ON CONFLICT (home_address) DO UPDATE SET "
-                         "replay_marks=excluded.replay_marks, policy_source=excluded.policy_source, "
-                         "policy_version=excluded.policy_version, policy_digest=excluded.policy_digest");
+    put_node = Statement(
+        database,
+        "INSERT INTO node VALUES (?,?,?,?,?,?) ON CONFLICT (home_address) DO UPDATE SET "
+        "replay_marks=excluded.replay_marks, policy_source=excluded.policy_source, "
+        "policy_version=excluded.policy_version, policy_digest=excluded.policy_digest, numbering=excluded.numbering");
     delete_node = Statement(database, "DELETE FROM node WHERE home_address=?");
     policy_of_node = Statement(database, "SELECT policy_digest FROM node WHERE home_address=?");
     put_binding = Statement(database, "INSERT OR REPLACE INTO binding VALUES (?,?,?,?,?,?,?,?,?,?)");
@@ -206,6 +214,11 @@ void Store::put_node(const StoredNode& node) {
     } else {
         state.put_node.bind_null().bind_null().bind_null();
     }
+    if (node.numbering.empty()) {
+        state.put_node.bind_null();
+    } else {
+        state.put_node.bind(wire::ByteView{node.numbering});
+    }
     state.run(state.put_node);
     if (digest != digest_before) {
         state.drop_policy_if_unused(digest_before);
@@ -272,7 +285,8 @@ Status Store::load_assignments(const std::function<void(const std::string&, wire
 
 Status Store::load_nodes(const std::function<void(StoredNode)>& take) {
     Statement rows(state_->database,
-                   "SELECT n.home_address, n.replay_marks, n.policy_source, n.policy_version, n.policy_digest, p.bytes "
+                   "SELECT n.home_address, n.replay_marks, n.policy_source, n.policy_version, n.policy_digest, "
+                   "p.bytes, n.numbering "
                    "FROM node n LEFT JOIN policy p ON p.digest = n.policy_digest");
     Statement bindings(state_->database,
                        "SELECT binding_id, label, technology, care_of, port, registered_care_of, lifetime_s, "
@@ -295,6 +309,7 @@ Status Store::load_nodes(const std::function<void(StoredNode)>& take) {
             policy.bytes = std::make_shared<const wire::Bytes>(bytes.begin(), bytes.end());
             node.policy = std::move(policy);
         }
+        node.numbering.assign(rows.bytes(6).begin(), rows.bytes(6).end());
         for (bindings.bind(rows.integer(0)); bindings.step() == SQLITE_ROW;) {
             StoredBinding binding;
             binding.binding_id = static_cast<std::uint8_t>(bindings.integer(0));

@@ -32,6 +32,10 @@ UdpHeader& udp_of(const Packet& packet) {
     return *reinterpret_cast<UdpHeader*>(packet.ip->payload());
 }
 
+const TunnelHeader& tunnel_of(const Packet& packet) {
+    return *reinterpret_cast<const TunnelHeader*>(&udp_of(packet) + 1);
+}
+
 Ipv4Header& inner_of(const Packet& packet) {
     return *reinterpret_cast<Ipv4Header*>(packet.ip->payload() + kFraming);
 }
@@ -44,6 +48,7 @@ void Pipeline::decap(Packet& packet) {
         return;
     }
     const std::uint8_t outer_ecn = packet.ip->ecn();
+    const std::uint16_t number = tunnel_of(packet).number.host();
     Ipv4Header& inner = inner_of(packet);
     const auto front = reinterpret_cast<std::uint8_t*>(&inner) - rte_pktmbuf_mtod(packet.mbuf, std::uint8_t*);
     const unsigned behind = rte_pktmbuf_pkt_len(packet.mbuf) - static_cast<unsigned>(front) - inner.total_length.host();
@@ -57,6 +62,9 @@ void Pipeline::decap(Packet& packet) {
     packet.source = Source::tunnel;
     if (!inner_acceptable(packet, outer_ecn)) {
         return;
+    }
+    if (number != 0 && is_copy(packet, number)) {
+        return drop(packet, Drop::decap_duplicate);
     }
     counters_.count(Event::uplink_packets);
     counters_.count(Event::uplink_bytes, packet.length());
@@ -87,7 +95,7 @@ bool Pipeline::udp_valid(Packet& packet) {
 
 bool Pipeline::inner_header_valid(Packet& packet) {
     const UdpHeader& udp = udp_of(packet);
-    if (reinterpret_cast<const TunnelHeader*>(&udp + 1)->next_header != HOMEWARD_NEXT_HEADER_IPV4) {
+    if (tunnel_of(packet).next_header != HOMEWARD_NEXT_HEADER_IPV4) {
         drop(packet, Drop::decap_next_header);
         return false;
     }
@@ -149,6 +157,12 @@ bool Pipeline::inner_acceptable(Packet& packet, std::uint8_t outer_ecn) {
         drop(packet, *reason);
     }
     return !reason;
+}
+
+/// Of what a node sends over several uplinks the first to come counts. Only what is acceptable was noted as come.
+bool Pipeline::is_copy(const Packet& packet, std::uint16_t number) const {
+    const std::uint32_t numbered = packet.through->numbered.load(std::memory_order_acquire);
+    return numbered != 0 && !tables_.numberings().at(numbered).up.first(number, now_ / (tsc_hz_ / 1000));
 }
 
 /// RFC 6040: congestion marked outside is carried inside. False: the mark cannot be carried, the packet must go.

@@ -186,7 +186,7 @@ void Pipeline::wrap(Packet& packet) {
     if (headers == nullptr) {
         return drop(packet, Drop::encap_no_headroom);
     }
-    write_tunnel(*headers, inner, packet.uplink);
+    write_tunnel(*headers, inner, packet.uplink, number_of(packet));
     packet.ip = &headers->ip;
     packet.wrapped = true;
     counters_.count(Event::downlink_packets);
@@ -194,9 +194,20 @@ void Pipeline::wrap(Packet& packet) {
     transmit(packet);
 }
 
+/// 0: none. What answers a node in its own tunnel has no `binding`, and no number.
+std::uint16_t Pipeline::number_of(const Packet& packet) const {
+    const std::uint32_t index =
+        packet.binding == nullptr ? 0 : packet.binding->numbered.load(std::memory_order_acquire);
+    if (index == 0) {
+        return 0;
+    }
+    tables::Numbered& numbered = tables_.numberings().at(index);
+    return numbered.everything ? numbered.down.next() : std::uint16_t{0};
+}
+
 /// Everything but the checksums. The outer packet is atomic (DF set), so that its id needs not be unique
 /// (RFC 6864 §4.1).
-void Pipeline::write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, UplinkWord uplink) {
+void Pipeline::write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, UplinkWord uplink, std::uint16_t number) {
     const ipc::Settings& settings = shared_->settings;
     const auto length = static_cast<std::uint16_t>(inner.total_length.host() + sizeof(TunnelHeaders));
     headers.ip = {.version_ihl = 0x45,
@@ -211,7 +222,7 @@ void Pipeline::write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, Upl
                   .destination = uplink.wire_care_of()};
     headers.udp = {be16{settings.tunnel_port}, uplink.wire_port(),
                    be16{static_cast<std::uint16_t>(length - sizeof(Ipv4Header))}, be16{0}};
-    headers.tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {0, 0}};
+    headers.tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, be16{number}};
 }
 
 }  // namespace homeward::pipeline

@@ -3,6 +3,7 @@
 #include <homeward/tunnel.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -50,6 +51,12 @@ bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_ma
     }
     const std::uint64_t checked = mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     return checked == RTE_MBUF_F_RX_IP_CKSUM_GOOD || (checked != RTE_MBUF_F_RX_IP_CKSUM_BAD && plain_header_holds(ip));
+}
+
+/// Tunnel data that carries IPv4 and has no number.
+bool plain_tunnel_data(const TunnelHeader& tunnel) {
+    constexpr TunnelHeader kPlain = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {}};
+    return std::bit_cast<std::uint32_t>(tunnel) == std::bit_cast<std::uint32_t>(kPlain);
 }
 
 }  // namespace
@@ -174,8 +181,7 @@ inline void Pipeline::sort(Express& packet, rte_mbuf** frames, unsigned at, unsi
     constexpr unsigned kHeaders = sizeof(TunnelHeaders) + sizeof(Ipv4Header);
     const auto& headers = *reinterpret_cast<const TunnelHeaders*>(ip);
     if (ip->protocol != kProtocolUdp || ip->total_length.host() < kHeaders ||
-        headers.udp.destination_port.host() != shared_->settings.tunnel_port ||
-        headers.tunnel.type != HOMEWARD_TUNNEL_TYPE_DATA || headers.tunnel.next_header != HOMEWARD_NEXT_HEADER_IPV4) {
+        headers.udp.destination_port.host() != shared_->settings.tunnel_port || !plain_tunnel_data(headers.tunnel)) {
         return;
     }
     const auto& inner = *reinterpret_cast<const Ipv4Header*>(&headers + 1);

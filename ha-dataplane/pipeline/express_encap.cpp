@@ -90,7 +90,7 @@ inline const policy::Candidate* Pipeline::candidate_of(const Express& packet) {
 /// The first uplink of the rule, or of the node's order, that is up.
 inline bool Pipeline::choose(Express& packet) {
     const Binding& binding = *packet.binding;
-    if ((binding.order.load(std::memory_order_acquire) & Binding::kSecondLine) != 0) {
+    if ((binding.order.load(std::memory_order_acquire) & (Binding::kSecondLine | Binding::kNumbered)) != 0) {
         return false;
     }
     const policy::Candidate* candidate = candidate_of(packet);

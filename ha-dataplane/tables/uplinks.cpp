@@ -1,4 +1,6 @@
 // The half of Tables that writes bindings and their uplinks; binding.h has the order of stores and why.
+#include <rte_random.h>
+
 #include <algorithm>
 
 #include "tables/tables.h"
@@ -111,12 +113,45 @@ Status Tables::put_binding(const ipc::Binding& record) {
     if (binding == nullptr) {
         return Error{refused(address, "no home network covers it")};
     }
+    if (!number(*binding, record)) {
+        return Error{refused(address, "no more nodes can have their packets numbered")};
+    }
     write_uplinks(*binding, record, policy);
     return {};
 }
 
+/// A node that numbers its packets anew is known anew. False: there is no room for it.
+bool Tables::number(Binding& binding, const ipc::Binding& record) {
+    const std::uint32_t held = binding.numbered.load(std::memory_order_relaxed);
+    if ((record.flags & ipc::kNumbered) == 0) {
+        point_to(binding, std::uint32_t{0});
+        return true;
+    }
+    const bool everything = (record.flags & ipc::kNumberEverything) != 0;
+    if (held != 0 && numberings_.at(held).run == record.run && numberings_.at(held).everything == everything) {
+        return true;
+    }
+    const std::uint32_t made = numberings_.make(record.run, everything, static_cast<std::uint16_t>(rte_rand()));
+    if (made != 0) {
+        point_to(binding, made);
+    }
+    return made != 0;
+}
+
+void Tables::point_to(Binding& binding, std::uint32_t numbered) {
+    const std::uint32_t held = binding.numbered.load(std::memory_order_relaxed);
+    if (held == numbered) {
+        return;
+    }
+    binding.numbered.store(numbered, std::memory_order_release);
+    if (held != 0) {
+        quiescence_.retire([this, held] { numberings_.release(held); });
+    }
+}
+
 void Tables::write_uplinks(Binding& binding, const ipc::Binding& record, Policy* policy) {
-    const Placement placement = place(binding, record);
+    Placement placement = place(binding, record);
+    placement.order |= (record.flags & ipc::kNumbered) != 0 ? Binding::kNumbered : 0;
     const bool by_id = (record.flags & ipc::kPolicyNamesBindingIds) != 0;
     binding_count_ += binding.bound() ? 0U : 1U;
     binding.mark = sync_mark_;
@@ -162,6 +197,7 @@ void Tables::clear(Binding& binding, wire::Ipv4Address home_address) {
         binding.uplinks[slot].store(0, std::memory_order_release);
     }
     point_to(binding, &closed_policy());
+    point_to(binding, std::uint32_t{0});
     --binding_count_;
 }
 

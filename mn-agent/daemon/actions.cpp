@@ -204,6 +204,11 @@ void Agent::run(const registration::PolicyOfHomeAgent& action) {
     peer_policy_ = action;
 }
 
+void Agent::run(const registration::NumberingAgreed& action) {
+    loop_->set_numbered(action.agreed);
+    numbering_agreed_ = action.agreed;
+}
+
 void Agent::run(const registration::Event& action) {
     using Kind = registration::Event::Kind;
     const std::string text =

@@ -157,6 +157,7 @@ class Agent {
     std::unique_ptr<handover::PathWatch> make_paths() const;
     void follow_coordinator();
     void tick_paths();
+    void tell_round_trips();
     void run_path_actions();
     void run(const handover::SendProbe& action);
     void run(const handover::SendAsk& action);
@@ -184,6 +185,7 @@ class Agent {
     void run(const registration::BindingChanged& action);
     void run(const registration::HomeAddressAssigned& action);
     void run(const registration::PolicyOfHomeAgent& action);
+    void run(const registration::NumberingAgreed& action);
     void run(const registration::Event& action);
     bool open_socket(unsigned slot);
     void update_mtu();
@@ -220,6 +222,7 @@ class Agent {
     std::shared_ptr<const policy::Table> table_;
     policy::Generation generation_;
     std::optional<registration::PolicyOfHomeAgent> peer_policy_;
+    bool numbering_agreed_ = false;  ///< with the home agent
     std::optional<wire::Ipv4Address> home_address_;
     wire::Ipv4Address home_agent_;
     std::uint32_t interface_mtu_ = 0;

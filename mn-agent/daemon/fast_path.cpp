@@ -72,6 +72,10 @@ bpf::FastPath::Way Agent::way_up(unsigned slot) const {
 }
 
 bpf::FastPath::Way Agent::way_down(unsigned slot) const {
+    if (numbering_agreed_ && (config_.hold || config_.resend)) {
+        return {false, std::string(config_.hold ? "handover.hold" : "handover.resend") +
+                           ": all packets have numbers, which only user space looks at"};
+    }
     return fast_path_ ? fast_path_->down(config_.uplinks[slot].label) : bpf::FastPath::Way{false, fast_path_reason_};
 }
 

@@ -70,6 +70,18 @@ void Agent::tick_paths() {
         paths_->traffic(slot, sent(slot).packets, received(slot).packets, now);
     }
     paths_->tick(now);
+    tell_round_trips();
+}
+
+/// What probes measured, else registrations and keepalives.
+void Agent::tell_round_trips() {
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        const auto known = paths_->quality(slot).round_trip();
+        const auto round_trip = known ? known : uplinks_[slot].binding.round_trip;
+        const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(
+            std::clamp<handover::Duration>(round_trip.value_or(0ns), 0ns, 10s));
+        loop_->set_round_trip(slot, static_cast<std::uint32_t>(microseconds.count()));
+    }
 }
 
 void Agent::run_path_actions() {

@@ -76,6 +76,8 @@ Status Agent::open_tunnel() {
     settings.steered = steering_ != nullptr;
     settings.offload = config_.offload;
     settings.trains = config_.udp_checksum != config::OuterChecksum::zero;
+    settings.numbered = config_.sequence_numbers;
+    settings.hold = config_.hold;
     settings.ecn_normal_mode = config_.ecn == ipc::Ecn::normal;
     loop_ = std::make_unique<tunnel::Loop>(*tun_, settings);
     if (steering_) {
@@ -141,6 +143,10 @@ registration::ClientConfig Agent::client_config() const {
     result.keepalive = config_.keepalive;
     result.organization = config_.organization;
     result.random = random_number;
+    if (config_.sequence_numbers) {
+        result.numbering = mip::Numbering{.run = static_cast<std::uint16_t>(random_number()),
+                                          .everything = config_.hold || config_.resend};
+    }
     return result;
 }
 

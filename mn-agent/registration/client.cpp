@@ -38,6 +38,8 @@ std::string_view name(Event::Kind kind) noexcept {
             return "mapping-lost";
         case Event::Kind::policy_synchronised:
             return "policy-synchronised";
+        case Event::Kind::numbering:
+            return "sequence-numbers";
     }
     return "unknown";
 }

@@ -79,6 +79,7 @@ struct Client::Implementation {
     void registered(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void denied(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void extend(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply);
+    void take_numbering(const Pending& answered, const mip::RegistrationReply& reply);
     void replaced_by(const Binding& binding, Now now);
     void removed(Binding& binding, Now now);
     void identification_mismatch(Binding& binding, const Pending& answered, const mip::ReplyHeader& header, Now now);
@@ -108,6 +109,7 @@ struct Client::Implementation {
     std::uint16_t echo_sequence = 0;
     std::uint16_t echo_identifier = 0;
 
+    std::optional<bool> numbering_agreed;  ///< none: not asked yet
     bool wiped = false;     ///< a registration of this run was accepted, so no binding of an earlier run is left
     bool answered = false;  ///< the home agent answered a request with Multipath
     bool multipath = true;  ///< false: one plain registration at a time

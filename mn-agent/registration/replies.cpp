@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "implementation.h"
 
@@ -138,6 +139,7 @@ void Client::Implementation::registered(Binding& binding, const Pending& answere
     const bool is_new = !usable(binding.state);
     binding.refused = 0;
     extend(binding, answered_request, reply);
+    take_numbering(answered_request, reply);
     wiped = true;
     set_state(binding, State::bound);
     if (is_new) {
@@ -183,6 +185,23 @@ void Client::Implementation::extend(Binding& binding, const Pending& answered_re
                                           : assigned > 0s       ? assigned
                                                                 : kDefaultKeepalive;
     binding.keepalive.start(interval, uniform(), answered_request.sent_at);
+}
+
+/// What a reply does not repeat, the home agent did not agree to: it has another configuration, or is another one.
+void Client::Implementation::take_numbering(const Pending& answered_request, const mip::RegistrationReply& reply) {
+    if (!config.numbering) {
+        return;
+    }
+    const bool agreed = mip::decode_numbering(mip::joined(reply.vendor, config.organization,
+                                                          mip::Numbering::kVendorType)) == config.numbering;
+    if (std::exchange(numbering_agreed, agreed) == agreed) {
+        return;
+    }
+    actions.emplace_back(NumberingAgreed{agreed});
+    event(Event::Kind::numbering, answered_request.via,
+          agreed ? "tunnel packets have sequence numbers"
+                 : "the home agent does not number tunnel packets (registration.sequence_numbers there): nothing is "
+                   "sent twice, held or resent");
 }
 
 /// The home agent holds nothing but `binding` any more.

@@ -23,6 +23,10 @@ mip::RegistrationRequest request_of(const Client::Implementation& node, const Bi
     request.udp_tunnel = mip::UdpTunnelRequest{
         .forced = true,
         .encapsulation = node.encapsulation_from_flags ? mip::kEncapsulationFromFlags : mip::kEncapsulationIp};
+    if (node.config.numbering && lifetime != 0) {
+        mip::append_in_pieces(request.vendor, node.config.organization, mip::Numbering::kVendorType,
+                              mip::encode(*node.config.numbering));
+    }
     return request;
 }
 
@@ -39,7 +43,7 @@ Pending Client::Implementation::send(Binding& via, mip::RegistrationRequest& req
     pending.lifetime = request.header.lifetime;
     pending.multipath = request.multipath.has_value();
     pending.overwrite = request.multipath && request.multipath->overwrite;
-    pending.names_table = !request.vendor.empty();
+    pending.names_table = mip::has(request.vendor, config.organization, policy::kSyncVendorType);
     pending.flow_bindings = !request.flow_bindings.empty();
     const Duration first = via.round_trip.timeout();
     pending.gate_until = now.monotonic + first;

@@ -20,6 +20,10 @@ Loop::Loop(const TunDevice& tun, LoopSettings settings)
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       command_event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       control_event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (settings_.numbered) {
+        seen_ = std::make_unique<numbering::Seen>(numbering::Seen::kMost);
+        hold_ = settings_.hold ? std::make_unique<HoldQueue>(*seen_, round_trips_) : nullptr;
+    }
     slot_of_label_.fill(static_cast<std::uint8_t>(kMaxSlots));
     for (std::size_t slot = 0; slot < settings_.labels.size(); ++slot) {
         slot_of_label_[settings_.labels[slot]] = static_cast<std::uint8_t>(slot);
@@ -87,7 +91,7 @@ void Loop::deliver(wire::ByteView packet) const {
 void Loop::run() {
     std::array<epoll_event, 32> events;
     while (!stopping_.load(std::memory_order_relaxed)) {
-        const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+        const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), patience());
         for (int i = 0; i < count; ++i) {
             const std::uint64_t about = events[static_cast<std::size_t>(i)].data.u64;
             const auto number = static_cast<unsigned>(about >> 32U & 0xffU);
@@ -110,6 +114,7 @@ void Loop::run() {
                     break;
             }
         }
+        release_held();
     }
 }
 

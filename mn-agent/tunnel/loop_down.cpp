@@ -1,6 +1,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "events.h"
 #include "mip/keepalive.h"
@@ -10,9 +11,19 @@
 // The tunnel's thread, from the uplinks' sockets to the TUN.
 
 namespace homeward::tunnel {
+namespace {
+
+HoldQueue::Time monotonic_us() noexcept {
+    return static_cast<HoldQueue::Time>(
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+            .count());
+}
+
+}  // namespace
 
 void Loop::read_socket(int socket, std::uint8_t slot) {
     const unsigned messages = receive_.read(socket);
+    now_us_ = seen_ ? monotonic_us() : 0;
     for (unsigned i = 0; i < messages; ++i) {
         ReceiveBatch::Train train = receive_.train(i);
         do {
@@ -60,6 +71,11 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     if (!combine_ecn(packet, outer_tos)) {
         return drop(Drop::inner_ecn);
     }
+    const bool numbered = seen_ && numbered_.load(std::memory_order_relaxed);
+    const std::uint16_t number = numbered ? mip::tunnel_number(datagram) : numbering::Seen::kUnnumbered;
+    if (number != numbering::Seen::kUnnumbered && !seen_->first(number, now_us_ / 1000)) {
+        return drop(Drop::duplicate);
+    }
     // Cheap before exact: answers to our keepalives are ICMP of one size. Whether it is ours, the agent decides.
     constexpr std::uint8_t kIcmp = 1;
     constexpr std::size_t kKeepaliveSize = 36;
@@ -73,10 +89,39 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     if (const std::uint16_t mss = max_mss_.load(std::memory_order_relaxed); mss != 0) {
         clamp_mss(packet, mss);
     }
+    if (hold_ && number != numbering::Seen::kUnnumbered && hold_->take(packet, slot, number, now_us_)) {
+        return;
+    }
+    pass_on(packet);
+}
+
+void Loop::pass_on(Packet packet) noexcept {
     if (!coalescer_.add(packet)) {
-        write_trains(slot);
+        write_trains(0);
         coalescer_.add(packet);
     }
+}
+
+/// Whatever the thread woke up for: what it read may be what a held packet waited for.
+void Loop::release_held() {
+    if (!hold_ || hold_->empty()) {
+        return;
+    }
+    now_us_ = monotonic_us();
+    for (Packet packet = hold_->release(now_us_); !packet.empty(); packet = hold_->release(now_us_)) {
+        pass_on(packet);
+    }
+    write_trains(0);
+}
+
+/// Milliseconds that nothing needs to be done unless something comes; -1: for ever.
+int Loop::patience() const noexcept {
+    const std::optional<HoldQueue::Time> deadline = hold_ ? hold_->deadline() : std::nullopt;
+    if (!deadline) {
+        return -1;
+    }
+    const HoldQueue::Time now = monotonic_us();
+    return *deadline > now ? static_cast<int>((*deadline - now + 999) / 1000) : 0;
 }
 
 }  // namespace homeward::tunnel

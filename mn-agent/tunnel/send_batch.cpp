@@ -24,8 +24,11 @@ void put_control(msghdr& header, int level, int type, Value value) noexcept {
 
 SendBatch::SendBatch() : storage_(new std::uint8_t[kFullBytes + kReservedBytes]) {}
 
-void SendBatch::push(std::size_t size, std::uint8_t tos) noexcept {
-    std::memcpy(storage_.get() + bytes_, mip::kTunnelHeader.data(), mip::kTunnelHeaderSize);
+void SendBatch::push(std::size_t size, std::uint8_t tos, std::uint16_t number) noexcept {
+    std::uint8_t* header = storage_.get() + bytes_;
+    std::memcpy(header, mip::kTunnelHeader.data(), mip::kTunnelHeaderSize);
+    header[2] = static_cast<std::uint8_t>(number >> 8U);
+    header[3] = static_cast<std::uint8_t>(number);
     at_[count_] = static_cast<std::uint32_t>(bytes_);
     size_[count_] = static_cast<std::uint16_t>(size);
     tos_[count_] = tos;

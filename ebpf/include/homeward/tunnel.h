@@ -15,7 +15,7 @@
 struct homeward_tunnel_header {
     __u8 type;        /* HOMEWARD_TUNNEL_TYPE_DATA */
     __u8 next_header; /* as negotiated; HOMEWARD_NEXT_HEADER_IPV4 */
-    __u8 reserved[2]; /* sent as zero, ignored on receipt */
+    __be16 number; /* RFC 3519's reserved bytes: sent as zero and ignored, unless both ends agreed to number packets */
 };
 
 #endif

@@ -101,6 +101,14 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
          "mn.yaml:8: routing.dns[0]: is in routing.excluded, and a DNS server here is one inside the tunnel"},
         {"policy:", "handover: {hold_down: 2}\npolicy:",
          "mn.yaml:8: handover.hold_down: expected a time from 0 s to 600 s with its unit (ms, s, min or h), got \"2\""},
+        {"policy:", "tunnel: {sequence_numbers: 1}\npolicy:",
+         "mn.yaml:8: tunnel.sequence_numbers: expected one of true, false, got \"1\""},
+        {"policy:", "handover: {hold: true}\npolicy:",
+         "mn.yaml:8: handover.hold: packets must have numbers for that: tunnel.sequence_numbers: true, here and "
+         "registration.sequence_numbers: true at the home agent"},
+        {"policy:", "tunnel: {sequence_numbers: false}\nhandover: {resend: true}\npolicy:",
+         "mn.yaml:9: handover.resend: packets must have numbers for that: tunnel.sequence_numbers: true, here and "
+         "registration.sequence_numbers: true at the home agent"},
         {"policy:", "signal: {source: replay}\npolicy:", "mn.yaml:8: signal: source replay needs a trace"},
         {"policy:", "signal: {leave_below: -130}\npolicy:",
          "mn.yaml:8: signal.leave_below: expected a signal strength in dBm from -120 to 0, got \"-130\""},

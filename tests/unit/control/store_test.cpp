@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -18,6 +19,7 @@ StoredNode node(std::uint32_t address, std::uint8_t policy_seed = 0) {
     made.replay_marks = {1, 2, 3};
     made.bindings.push_back({2, 2, 4, wire::Ipv4Address{0xcb007107}, 4000, wire::Ipv4Address{0xc0a80132}, 60,
                              mip::UnixTime{1'000'000'000'123}, mip::UnixTime{1'060'000'000'456}});
+    made.numbering = {1, 0x80, 0, static_cast<std::uint8_t>(address)};
     if (policy_seed != 0) {
         policy::Policy table;
         table.fallback = {policy_seed};
@@ -57,6 +59,7 @@ TEST(Store, GivesBackWhatWasCommitted) {
     ASSERT_EQ(nodes.size(), 2U);
     const StoredNode& held = nodes.at(5);
     EXPECT_EQ(held.replay_marks, (wire::Bytes{1, 2, 3}));
+    EXPECT_EQ(held.numbering, (wire::Bytes{1, 0x80, 0, 5}));
     ASSERT_EQ(held.bindings.size(), 1U);
     const StoredBinding expected = node(5).bindings[0];
     EXPECT_EQ(held.bindings[0].binding_id, expected.binding_id);
@@ -107,6 +110,27 @@ TEST(Store, AKilledProcessLosesNothingThatWasCommitted) {
     const auto nodes = load(store);
     EXPECT_EQ(nodes.size(), 50U);
     EXPECT_FALSE(nodes.contains(99));
+}
+
+TEST(Store, TakesOverTheFileOfAnEarlierRelease) {
+    const Scratch scratch;
+    {
+        Store store = open(scratch / "control.db");
+        store.put_node(node(5, 1));
+        ASSERT_TRUE(store.commit());
+    }
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open((scratch / "control.db").c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, "ALTER TABLE node DROP COLUMN numbering; PRAGMA user_version = 1;", nullptr,
+                           nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(database);
+    Store store = open(scratch / "control.db");
+    EXPECT_TRUE(load(store).at(5).numbering.empty());
+    EXPECT_EQ(load(store).at(5).bindings.size(), 1U);
+    store.put_node(node(5, 1));
+    ASSERT_TRUE(store.commit());
+    EXPECT_FALSE(load(store).at(5).numbering.empty());
 }
 
 struct RefusedRow {

@@ -109,6 +109,8 @@ void Bench::collect() {
             assigned.push_back(home->address);
         } else if (const auto* policy = std::get_if<PolicyOfHomeAgent>(&action)) {
             policies.push_back(*policy);
+        } else if (const auto* numbering = std::get_if<NumberingAgreed>(&action)) {
+            numberings.push_back(numbering->agreed);
         } else if (const auto* one = std::get_if<Heard>(&action)) {
             heard.push_back(*one);
         } else {

@@ -68,6 +68,7 @@ class Bench {
     std::vector<BindingStatus> changes;
     std::vector<Event> events;
     std::vector<PolicyOfHomeAgent> policies;
+    std::vector<bool> numberings;
     std::vector<Heard> heard;
     std::vector<wire::Ipv4Address> assigned;
 

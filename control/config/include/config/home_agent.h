@@ -86,6 +86,7 @@ struct Registration {
     bool forced_udp = true;  ///< honour F although no NAT is seen
     bool require_reverse_tunnel = false;
     bool multipath = true;
+    bool sequence_numbers = false;              ///< agrees to number tunnel packets with nodes that ask
     bool answer_failed_authentication = false;  ///< rate-limited 131 instead of silence
     bool accept_zero_udp_checksum = true;
     std::uint8_t max_bindings_per_node = 8;

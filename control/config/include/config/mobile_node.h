@@ -88,8 +88,11 @@ struct MobileNode {
     FastPath fast_path = FastPath::automatic;  ///< automatic: wherever the kernel takes it
     ipc::Ecn ecn = ipc::Ecn::compatibility;
     bool clamp_mss = true;
-    bool offload = true;       ///< packets of up to 64 KB between kernel and agent, cut and joined by the agent
-    bool require_bpf = false;  ///< refuse to start on the user-space fallback
+    bool sequence_numbers = false;  ///< asks the home agent to number tunnel packets
+    bool hold = false;              ///< packets of a flow that moved wait for those by its old path
+    bool resend = false;            ///< takes what the home agent sends again; it decides how much
+    bool offload = true;            ///< packets of up to 64 KB between kernel and agent, cut and joined by the agent
+    bool require_bpf = false;       ///< refuse to start on the user-space fallback
     std::uint32_t organization = 32473;
     std::filesystem::path admin_socket = "/run/homeward/mn.sock";
     std::vector<std::string> warnings;  ///< as HomeAgent::warnings

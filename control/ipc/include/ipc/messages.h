@@ -117,6 +117,8 @@ static_assert(sizeof(Uplink) == 12);
 
 enum BindingFlag : std::uint8_t {
     kPolicyNamesBindingIds = 1,  ///< the policy came as RFC 7629 flow bindings: its labels are binding ids
+    kNumbered = 2,               ///< both ends agreed to number packets of the tunnel (mip/numbering.h)
+    kNumberEverything = 4,       ///< down: all packets, not only those that are sent more than once
 };
 
 /// A node: its home address, its policy (0: first uplink that is up, by order here) and its uplinks.
@@ -125,7 +127,7 @@ struct Binding {
     std::uint32_t policy = 0;
     std::uint8_t flags = 0;
     std::uint8_t uplink_count = 0;
-    std::uint16_t reserved = 0;
+    std::uint16_t run = 0;  ///< kNumbered: another value, and the node numbers from anew
     std::array<Uplink, kMaxUplinks> uplinks{};
 };
 static_assert(sizeof(Binding) == 12 + 12 * kMaxUplinks);

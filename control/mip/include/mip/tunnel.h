@@ -20,7 +20,8 @@ inline constexpr std::array<std::uint8_t, kTunnelHeaderSize> kTunnelHeader{HOMEW
 enum class MessageType : std::uint8_t { registration_request = 1, registration_reply = 3, tunnel_data = 4 };
 
 /// The inner packet of a tunnel data message (RFC 3519 §3.3) that carries IPv4; nullopt for anything else or when
-/// less than an IPv4 header follows. Reserved bytes are ignored. The inner packet itself is not checked.
+/// less than an IPv4 header follows. The reserved bytes are left to `tunnel_number`. The inner packet itself is not
+/// checked.
 constexpr std::optional<wire::ByteView> tunnelled(wire::ByteView payload) noexcept {
     constexpr std::size_t kIpv4HeaderSize = 20;
     if (payload.size() < kTunnelHeaderSize + kIpv4HeaderSize || payload[0] != HOMEWARD_TUNNEL_TYPE_DATA ||
@@ -28,6 +29,11 @@ constexpr std::optional<wire::ByteView> tunnelled(wire::ByteView payload) noexce
         return std::nullopt;
     }
     return payload.subspan(kTunnelHeaderSize);
+}
+
+/// The number of a tunnel data message; 0: none. Means something only where it was agreed (mip/numbering.h).
+constexpr std::uint16_t tunnel_number(wire::ByteView payload) noexcept {
+    return static_cast<std::uint16_t>(payload[2] << 8U | payload[3]);
 }
 
 }  // namespace homeward::mip

@@ -3,9 +3,11 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "mip/identification.h"
+#include "mip/numbering.h"
 #include "policy/generation.h"
 #include "policy/rule.h"
 #include "wire/cursor.h"
@@ -64,6 +66,7 @@ using PolicyRef = std::shared_ptr<const AppliedPolicy>;
 struct NodeBindings {
     std::vector<Binding> bindings;  ///< ascending by binding id: without a policy the first one carries everything
     PolicyRef own;                  ///< what the node asked for; null: nothing
+    std::optional<mip::Numbering> numbering;  ///< agreed to; none: tunnel packets have no numbers
 
     const Binding* find(std::uint8_t binding_id) const noexcept {
         for (const Binding& binding : bindings) {

@@ -39,6 +39,7 @@ struct StoredNode {
     wire::Bytes replay_marks;
     std::vector<StoredBinding> bindings;
     std::optional<StoredPolicy> policy;
+    wire::Bytes numbering;  ///< mip::Numbering as it is on the wire; empty: none
 };
 
 /// What survives the process, in one SQLite file.

@@ -96,7 +96,7 @@ static_assert(sizeof(UdpHeader) == 8);
 struct TunnelHeader {
     std::uint8_t type;
     std::uint8_t next_header;
-    std::array<std::uint8_t, 2> reserved;
+    be16 number;  ///< 0: none; a node that did not agree to numbers sends and means nothing with it
 };
 static_assert(sizeof(TunnelHeader) == 4);
 

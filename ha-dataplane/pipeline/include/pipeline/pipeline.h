@@ -137,6 +137,7 @@ class Pipeline {
     bool inner_header_valid(Packet& packet);
     bool tuple_matches(Packet& packet);
     bool inner_acceptable(Packet& packet, std::uint8_t outer_ecn);
+    bool is_copy(const Packet& packet, std::uint16_t number) const;
     bool merge_ecn(Packet& packet, std::uint8_t outer_ecn);
     // echo.cpp
     bool is_echo(const Packet& packet) const;
@@ -153,7 +154,8 @@ class Pipeline {
     bool may_enter_tunnel(Packet& packet);
     bool loops(const Packet& packet) const;
     void wrap(Packet& packet);
-    void write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, tables::UplinkWord uplink);
+    std::uint16_t number_of(const Packet& packet) const;
+    void write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, tables::UplinkWord uplink, std::uint16_t number);
     // early_fragment.cpp
     bool hold_early(Packet& packet, const policy::Table& table, const policy::FlowKey& key);
     void release_early(const Ipv4Header& first);

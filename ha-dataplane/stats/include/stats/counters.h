@@ -36,6 +36,7 @@ namespace homeward::stats {
     X(decap_nested, "decap.nested")                           /* IPv4 in IPv4 inside the tunnel */                   \
     X(decap_registration_inside, "decap.registration_inside") /* inner UDP to our tunnel port */                     \
     X(decap_bad_destination, "decap.bad_destination")         /* multicast, broadcast, loopback, 0/8, itself */      \
+    X(decap_duplicate, "decap.duplicate")                     /* a packet of this number came already */             \
     X(echo_checksum, "echo.checksum")                                                                                \
     X(echo_rate, "echo.rate")                                                                                        \
     X(encap_bad_source, "encap.bad_source")                   /* inner source no host can have */                    \

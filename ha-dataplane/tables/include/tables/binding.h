@@ -75,8 +75,8 @@ const Policy& closed_policy();
 struct alignas(64) Binding {
     // The line a worker touches first: enough for a node with up to four uplinks.
     std::atomic<const Policy*> policy{&closed_policy()};  ///< null: the first uplink that is up, in order
-    std::atomic<std::uint32_t> order{0};         ///< count in bits 0–3, then 3 bits per position, kSecondLine
-    std::atomic<std::uint16_t> clamp_mtu{0};     ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
+    std::atomic<std::uint32_t> order{0};      ///< count in bits 0–3, then 3 bits per position; kSecondLine, kNumbered
+    std::atomic<std::uint16_t> clamp_mtu{0};  ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
     std::atomic<std::uint16_t> slot_by_name{0};  ///< a hint: 2 bits at 2 * (name % 8), a slot of this line
     std::array<std::atomic<std::uint16_t>, ipc::kMaxUplinks> mtu{};      ///< tunnel MTU in force, by slot
     std::array<std::atomic<std::uint64_t>, ipc::kMaxUplinks> uplinks{};  ///< UplinkWord bits, by slot; last 4: 2nd line
@@ -84,10 +84,14 @@ struct alignas(64) Binding {
     std::array<std::uint16_t, ipc::kMaxUplinks> told_mtu{};  ///< as control said; 0: Settings::tunnel_mtu
     std::array<std::uint8_t, ipc::kMaxUplinks> binding_ids{};
     std::uint32_t mark = 0;  ///< the last synchronisation that named it
+    // For the stages that number packets.
+    std::atomic<std::uint32_t> numbered{0};  ///< index in Numberings; 0: tunnel packets have no numbers
 
     static constexpr unsigned kFirstLine = 4;  ///< slots whose words are in the line touched first
     /// In `order`: a slot behind those is in use.
     static constexpr std::uint32_t kSecondLine = std::uint32_t{1} << 31;
+    /// In `order`: `numbered` may not be 0, and the way down is not the express lane's.
+    static constexpr std::uint32_t kNumbered = std::uint32_t{1} << 30;
 
     static constexpr unsigned count(std::uint32_t order) noexcept { return order & 0xf; }
     static constexpr unsigned slot(std::uint32_t order, unsigned position) noexcept {

@@ -15,6 +15,7 @@
 #include "tables/binding.h"
 #include "tables/directory.h"
 #include "tables/neighbours.h"
+#include "tables/numberings.h"
 #include "tables/quiescence.h"
 #include "tables/routes.h"
 #include "tables/shared.h"
@@ -41,6 +42,7 @@ class Tables {
     const Directory& directory() const noexcept { return directory_; }
     const Routes& routes() const noexcept { return routes_; }
     const Neighbours& neighbours() const noexcept { return neighbours_; }
+    const Numberings& numberings() const noexcept { return numberings_; }
     Quiescence& quiescence() noexcept { return quiescence_; }
 
     // Writer.
@@ -94,6 +96,8 @@ class Tables {
     Binding* writable(wire::Ipv4Address home_address, bool allocate);
     void clear(Binding& binding, wire::Ipv4Address home_address);
     void write_uplinks(Binding& binding, const ipc::Binding& record, Policy* policy);
+    bool number(Binding& binding, const ipc::Binding& record);
+    void point_to(Binding& binding, std::uint32_t numbered);
     void forget_tuple(const Binding& binding, unsigned slot, std::uint32_t home_address);
     void refresh_mtu(Binding& binding, std::uint32_t order);
     std::uint16_t mtu_in_force(std::uint16_t told, UplinkWord uplink) const;
@@ -104,6 +108,7 @@ class Tables {
         return std::uint64_t{care_of} << 16 | port;
     }
 
+    Numberings numberings_;  ///< outlives what is retired
     Quiescence quiescence_;
     std::atomic<Shared*> shared_;
     Directory directory_;

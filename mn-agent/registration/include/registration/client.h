@@ -12,6 +12,7 @@
 
 #include "mip/authenticator.h"
 #include "mip/identification.h"
+#include "mip/numbering.h"
 #include "policy/generation.h"
 #include "policy/rule.h"
 #include "wire/cursor.h"
@@ -37,9 +38,10 @@ struct ClientConfig {
     std::optional<wire::Ipv4Address> home_address;  ///< none: assigned by the home agent
     wire::Ipv4Address home_agent;
     mip::Authenticator authenticator;
-    std::chrono::seconds lifetime{60};   ///< asked for; 1–65534
-    std::chrono::seconds keepalive{0};   ///< 0: what the home agent assigns
-    std::uint32_t organization = 32473;  ///< RFC 3115 number of the policy synchronisation
+    std::chrono::seconds lifetime{60};        ///< asked for; 1–65534
+    std::chrono::seconds keepalive{0};        ///< 0: what the home agent assigns
+    std::uint32_t organization = 32473;       ///< RFC 3115 number of the policy synchronisation
+    std::optional<mip::Numbering> numbering;  ///< asked for with every registration; none: nothing is
     /// How long a draining uplink's binding is kept after `drain`, so that packets already on their way up it still
     /// find it at the home agent; twice the uplink's round trip if that is longer.
     std::chrono::milliseconds drain_settle{500};
@@ -99,6 +101,11 @@ struct PolicyOfHomeAgent {
     policy::Generation generation;
     bool synchronised = false;
 };
+/// Whether the home agent agreed to what ClientConfig::numbering asks for. Comes when that changes; at first it has
+/// not.
+struct NumberingAgreed {
+    bool agreed = false;
+};
 /// The home agent was heard on this uplink: an authentic reply, or the answer to a keepalive.
 struct Heard {
     Label label = 0;
@@ -113,7 +120,8 @@ struct Event {
         registration_denied,
         clock_adjusted,
         mapping_lost,
-        policy_synchronised
+        policy_synchronised,
+        numbering
     };
     Kind kind{};
     Label label = 0;  ///< 0: the whole node
@@ -121,8 +129,8 @@ struct Event {
 };
 std::string_view name(Event::Kind kind) noexcept;  ///< "binding-registered", as in docs/admin-api.md
 
-using Action =
-    std::variant<SendRegistration, SendKeepalive, BindingChanged, HomeAddressAssigned, PolicyOfHomeAgent, Heard, Event>;
+using Action = std::variant<SendRegistration, SendKeepalive, BindingChanged, HomeAddressAssigned, PolicyOfHomeAgent,
+                            NumberingAgreed, Heard, Event>;
 
 struct Counters {
     std::uint64_t requests_sent = 0;

@@ -19,6 +19,7 @@ enum class Drop : std::uint8_t {
     inner_malformed,    ///< down
     inner_checksum,     ///< down
     inner_destination,  ///< down: not the home address
+    duplicate,          ///< down: a packet of this number came already
     inner_ecn,          ///< down: RFC 6040, congestion that the inner packet cannot carry
     control_full,       ///< down: more registration messages than the agent takes
     interface_refused,  ///< down: the kernel did not take the packet from homeward0

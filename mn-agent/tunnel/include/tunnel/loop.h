@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "descriptor/unique_fd.h"
+#include "numbering/seen.h"
 #include "policy/table.h"
 #include "tunnel/coalescer.h"
 #include "tunnel/control_ring.h"
 #include "tunnel/counters.h"
+#include "tunnel/hold_queue.h"
 #include "tunnel/packet.h"
 #include "tunnel/receive_batch.h"
 #include "tunnel/segmenter.h"
@@ -29,6 +31,8 @@ struct LoopSettings {
     bool ecn_normal_mode = false;       ///< RFC 6040; else compatibility mode
     bool offload = true;                ///< the kernel cuts and joins trains at the sockets, we at the TUN
     bool trains = true;                 ///< sockets take them: not with an outer checksum of zero
+    bool numbered = false;              ///< packets may come to have numbers: `set_numbered`
+    bool hold = false;                  ///< and a moved flow's wait for the old path's last one
 };
 
 /// The tunnel's thread: carries packets between the TUN's queues and the uplinks' sockets.
@@ -62,6 +66,12 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     void set_table(std::shared_ptr<const policy::Table> table);
     void set_home_address(wire::Ipv4Address address) noexcept {
         home_address_.store(address.host(), std::memory_order_relaxed);
+    }
+    /// Whether numbers in tunnel headers mean anything (LoopSettings::numbered): the home agent agreed to them.
+    void set_numbered(bool numbered) noexcept { numbered_.store(numbered, std::memory_order_relaxed); }
+    /// For how long packets may wait for those of another path; 0: not known.
+    void set_round_trip(unsigned slot, std::uint32_t microseconds) noexcept {
+        round_trips_[slot].store(microseconds, std::memory_order_relaxed);
     }
     /// TCP's MSS in SYNs of both directions; 0: left alone.
     void set_max_mss(std::uint16_t limit) noexcept { max_mss_.store(limit, std::memory_order_relaxed); }
@@ -109,6 +119,9 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
 
     void read_socket(int socket, std::uint8_t slot);
     void receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos);
+    void pass_on(Packet packet) noexcept;
+    void release_held();
+    int patience() const noexcept;
     void write_trains(unsigned slot) noexcept;
     void drop(Drop reason) noexcept { add(drops_[static_cast<std::size_t>(reason)], 1); }
 
@@ -120,6 +133,8 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     std::array<std::atomic<bool>, kMaxSlots> usable_{};
     std::atomic<std::uint32_t> home_address_{0};
     std::atomic<std::uint16_t> max_mss_{0};
+    std::atomic<bool> numbered_{false};
+    HoldQueue::RoundTrips round_trips_{};
     std::mutex commands_mutex_;
     std::vector<Command> commands_;  // under commands_mutex_
     std::atomic<bool> stopping_{false};
@@ -137,6 +152,9 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     std::array<std::unique_ptr<SendBatch>, kMaxSlots> batches_;
     Segmenter segmenter_;
     ReceiveBatch receive_;
+    std::unique_ptr<numbering::Seen> seen_;  ///< null: nothing has a number
+    std::unique_ptr<HoldQueue> hold_;        ///< null: nothing waits
+    HoldQueue::Time now_us_ = 0;             ///< of the datagrams just read
     Coalescer coalescer_;
     std::unique_ptr<std::uint8_t[]> scratch_;
 

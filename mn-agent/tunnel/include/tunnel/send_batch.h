@@ -34,7 +34,8 @@ class SendBatch {
     }
     /// Where the next packet is to be written; then `push`.
     std::uint8_t* room() noexcept { return storage_.get() + bytes_ + mip::kTunnelHeaderSize; }
-    void push(std::size_t size, std::uint8_t tos) noexcept;
+    /// `number`: of the tunnel header; 0: none.
+    void push(std::size_t size, std::uint8_t tos, std::uint16_t number = 0) noexcept;
 
     /// Does the socket take trains? Forgotten by nobody but this call.
     void set_trains(bool trains) noexcept { trains_ = trains; }
