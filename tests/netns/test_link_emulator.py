@@ -123,7 +123,8 @@ def test_rate_is_exact(road, mbps):
     for (_, stamp), (_, departure) in zip(entered, left):
         busy_until = max(stamp, busy_until) + FRAME * 8 / (mbps * 1e6)
         late.append(departure - busy_until)
-    assert min(late) > -0.001
+    # A stamp of the capture may be later than the frame, by as long as the machine was elsewhere.
+    assert min(late) > -0.005
     # Medians of many, so that one late wake-up does not count. Of a rate that is wrong lateness would grow.
     head, tail = statistics.median(late[:count // 4]), statistics.median(late[-count // 4:])
     assert (tail - head) / (left[-1][1] - left[0][1]) == pytest.approx(0, abs=0.01)

@@ -25,6 +25,24 @@ nanoseconds read_clock(clockid_t clock) noexcept {
     return std::chrono::seconds{time.tv_sec} + nanoseconds{time.tv_nsec};
 }
 
+/// Between two readings of the monotonic clock, and again while this process was put aside meanwhile: what
+/// was read across that would make every stamp of the batch early or late by as much.
+nanoseconds realtime_ahead() noexcept {
+    constexpr int kAttempts = 8;
+    constexpr nanoseconds kUndisturbed = std::chrono::microseconds{20};
+    nanoseconds ahead{}, shortest = nanoseconds::max();
+    for (int attempt = 0; attempt < kAttempts && shortest > kUndisturbed; ++attempt) {
+        const nanoseconds before = now();
+        const nanoseconds realtime = read_clock(CLOCK_REALTIME);
+        const nanoseconds after = now();
+        if (after - before < shortest) {
+            shortest = after - before;
+            ahead = realtime - (before + shortest / 2);
+        }
+    }
+    return ahead;
+}
+
 void set_option(int file, int level, int name, int value, const std::string& device) {
     if (setsockopt(file, level, name, &value, sizeof value) != 0) {
         throw std::system_error{errno, std::generic_category(), device};
@@ -66,14 +84,14 @@ Port::~Port() {
 }
 
 /// From the kernel's stamp, so that a frame which had to wait for this process is not late by that.
-nanoseconds Port::arrival(msghdr& message, nanoseconds realtime_ahead) noexcept {
+nanoseconds Port::arrival(msghdr& message, nanoseconds ahead) noexcept {
     const nanoseconds current = now();
     nanoseconds time = current;
     for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
         if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
             timespec stamp{};
             std::memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
-            time = std::chrono::seconds{stamp.tv_sec} + nanoseconds{stamp.tv_nsec} - realtime_ahead;
+            time = std::chrono::seconds{stamp.tv_sec} + nanoseconds{stamp.tv_nsec} - ahead;
         }
     }
     return last_arrival_ = std::clamp(time, last_arrival_, std::max(last_arrival_, current));
@@ -88,9 +106,9 @@ void Port::receive(const std::function<void(nanoseconds, std::span<const std::by
         if (count <= 0) {
             return;  // nothing more, or the interface went down, which the socket says once
         }
-        const nanoseconds realtime_ahead = read_clock(CLOCK_REALTIME) - now();
+        const nanoseconds ahead = realtime_ahead();
         for (unsigned i = 0; i < static_cast<unsigned>(count); ++i) {
-            const nanoseconds time = arrival(messages_[i].msg_hdr, realtime_ahead);
+            const nanoseconds time = arrival(messages_[i].msg_hdr, ahead);
             if ((messages_[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
                 ++oversized_;
             } else {

@@ -42,7 +42,7 @@ class Port {
 
   private:
     static constexpr unsigned kBatch = 32;
-    std::chrono::nanoseconds arrival(msghdr& message, std::chrono::nanoseconds realtime_ahead) noexcept;
+    std::chrono::nanoseconds arrival(msghdr& message, std::chrono::nanoseconds ahead) noexcept;
 
     int socket_;
     std::uint64_t oversized_ = 0, overrun_ = 0;
