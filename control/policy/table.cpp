@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -15,7 +16,7 @@ constexpr unsigned kMaxNodeBits = 16;
 constexpr std::uint64_t kEndOfAddresses = std::uint64_t{1} << 32U;
 
 /// True if nothing that gets past `earlier` can match `later`.
-bool covers(const Candidate& earlier, const Candidate& later) noexcept {
+bool covers(const Choice& earlier, const Choice& later) noexcept {
     const bool protocol = earlier.protocol == kAnyProtocol || earlier.protocol == later.protocol;
     const bool ports = earlier.ports.any() || (!later.ports.any() && earlier.ports.first <= later.ports.first &&
                                                later.ports.last <= earlier.ports.last);
@@ -92,6 +93,7 @@ class TableBuilder {
         table_.candidates_.reserve(placed_.size() + 1);
         table_.prefixes_.reserve(placed_.size() + 1);
         table_.intervals_.reserve(2 * placed_.size() + 1);
+        table_.lists_.reserve(2 * placed_.size() + 1);
     }
 
     std::optional<Error> sweep() {
@@ -132,14 +134,14 @@ class TableBuilder {
     /// Merges the prefix's own rules with the list around it, both in rule order.
     std::optional<Error> merge(const wire::Ipv4Prefix& prefix, std::size_t own, std::size_t own_end,
                                CandidateList& merged) const {
-        const Candidate fallback{kFallbackRule, {}, kAnyProtocol, policy_.fallback};
+        const Candidate fallback{{{}, kAnyProtocol, policy_.fallback}, kFallbackRule};
         std::size_t outer = stack_.empty() ? 0 : stack_.back().list;
         while (!merged.complete()) {
-            const Candidate& around = stack_.empty() ? fallback : table_.candidates_[outer].candidate;
+            const Candidate& around = stack_.empty() ? fallback : table_.candidates_[outer];
             Candidate next = around;
             if (own < own_end && placed_[own].rule < around.rule) {
                 const Rule& rule = policy_.rules[placed_[own].rule];
-                next = {placed_[own++].rule, rule.ports, rule.protocol, rule.uplinks};
+                next = {{rule.ports, rule.protocol, rule.uplinks}, placed_[own++].rule};
             } else {
                 ++outer;
             }
@@ -158,14 +160,12 @@ class TableBuilder {
             const auto size = static_cast<std::size_t>(merged.end() - merged.begin());
             if (outer + size <= all.size() &&
                 std::equal(merged.begin(), merged.end(), all.begin() + outer,
-                           [](const Candidate& a, const Table::Held& b) { return a.rule == b.candidate.rule; })) {
+                           [](const Candidate& a, const Candidate& b) { return a.rule == b.rule; })) {
                 return outer;
             }
         }
         const auto list = static_cast<std::uint32_t>(all.size());
-        for (const Candidate& candidate : merged) {
-            all.push_back({candidate});
-        }
+        all.insert(all.end(), merged.begin(), merged.end());
         return list;
     }
 
@@ -183,12 +183,33 @@ class TableBuilder {
     /// The addresses from `first` on have `list`. An empty interval vanishes, equal neighbours become one.
     void emit(std::uint32_t first, std::uint32_t list) {
         auto& intervals = table_.intervals_;
+        auto& lists = table_.lists_;
         if (!intervals.empty() && intervals.back().first == first) {
             intervals.pop_back();
+            lists.pop_back();
         }
-        if (intervals.empty() || intervals.back().list != list) {
-            intervals.push_back({first, list});
+        if (intervals.empty() || lists[intervals.size() - 1] != list) {
+            intervals.push_back({first, choice_of(list)});
+            lists.push_back(list);
         }
+    }
+
+    /// Answers that stand alone, as nearly all do, are kept once.
+    std::uint32_t choice_of(std::uint32_t list) {
+        auto& choices = table_.choices_;
+        const auto next = static_cast<std::uint32_t>(choices.size());
+        const Candidate* candidate = &table_.candidates_[list];
+        if (candidate->unconditional()) {
+            const auto [known, fresh] = alone_.try_emplace(*candidate, next);
+            if (fresh) {
+                choices.push_back({*candidate});
+            }
+            return known->second;
+        }
+        do {
+            choices.push_back({*candidate});
+        } while (!candidate++->unconditional());
+        return next;
     }
 
     void index() {
@@ -260,15 +281,17 @@ class TableBuilder {
 
     /// A lookup reads whole leaves.
     void pad() {
-        const std::uint32_t list = table_.intervals_.back().list;
+        const std::uint32_t choice = table_.intervals_.back().choice;
         for (std::size_t i = 1; i < Table::kLeafIntervals; ++i) {
-            table_.intervals_.push_back({0xffffffff, list});
+            table_.intervals_.push_back({0xffffffff, choice});
         }
     }
 
     void shrink() {
         table_.slots_.shrink_to_fit();
         table_.intervals_.shrink_to_fit();
+        table_.choices_.shrink_to_fit();
+        table_.lists_.shrink_to_fit();
         table_.candidates_.shrink_to_fit();
         table_.prefixes_.shrink_to_fit();
     }
@@ -277,6 +300,7 @@ class TableBuilder {
     std::vector<Placed> placed_;
     unsigned root_bits_ = 0;
     std::vector<Open> stack_;
+    std::map<Choice, std::uint32_t> alone_;  ///< where they are in choices_
     Table table_;
 };
 
@@ -285,15 +309,21 @@ Result<Table> Table::compile(const Policy& policy) {
 }
 
 const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
-    return decide(first(flow.correspondent), flow);
+    Cursor cursor = begin(flow.correspondent);
+    descend(cursor);
+    const Candidate* candidate = &candidates_[lists_[interval_of(cursor)]];
+    while (!candidate->fits(flow)) {
+        ++candidate;
+    }
+    return *candidate;
 }
 
 bool Table::asks_for_port(const FlowKey& flow) const noexcept {
     const auto* held = reinterpret_cast<const Held*>(&first(flow.correspondent));
-    while (held->candidate.protocol != kAnyProtocol && held->candidate.protocol != flow.protocol) {
+    while (held->choice.protocol != kAnyProtocol && held->choice.protocol != flow.protocol) {
         ++held;
     }
-    return !held->candidate.ports.any();
+    return !held->choice.ports.any();
 }
 
 std::vector<Entry> Table::entries() const {
@@ -303,15 +333,16 @@ std::vector<Entry> Table::entries() const {
         Entry& entry = entries.emplace_back(Entry{held.prefix, {}});
         std::size_t at = held.list;
         do {
-            entry.candidates.push_back(candidates_[at].candidate);
-        } while (!candidates_[at++].candidate.unconditional());
+            entry.candidates.push_back(candidates_[at]);
+        } while (!candidates_[at++].unconditional());
     }
     return entries;
 }
 
 std::size_t Table::memory_bytes() const noexcept {
     return sizeof *this + slots_.capacity() * sizeof(Slot) + intervals_.capacity() * sizeof(Interval) +
-           candidates_.capacity() * sizeof(Held) + prefixes_.capacity() * sizeof(PrefixList);
+           choices_.capacity() * sizeof(Held) + lists_.capacity() * sizeof(std::uint32_t) +
+           candidates_.capacity() * sizeof(Candidate) + prefixes_.capacity() * sizeof(PrefixList);
 }
 
 }  // namespace homeward::policy

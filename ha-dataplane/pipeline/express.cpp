@@ -16,7 +16,7 @@ namespace {
 
 constexpr unsigned kEthernet = sizeof(EthernetHeader);
 /// How many packets behind the sorting a packet's further steps are: its binding's line takes up to 300 cycles to come.
-constexpr unsigned kBeginLag = 6, kDescendLag = 8, kSettleLag = 9, kActLag = 10;
+constexpr unsigned kBeginLag = 5, kDescendLag = 7, kSettleLag = 10, kActLag = 10;
 
 /// The first eight bytes of a frame to `mac`; the last two are anybody's.
 std::uint64_t beginning(const tables::MacAddress& mac) {
@@ -134,7 +134,7 @@ void Pipeline::look_up_policies(unsigned at, unsigned count) {
     if (at - kSettleLag < count) {
         Express& packet = express_[at - kSettleLag];
         if (packet.table != nullptr) {
-            packet.candidate = &packet.table->settle(packet.cursor);
+            packet.choice = &packet.table->settle(packet.cursor);
         }
     }
 }
@@ -159,7 +159,7 @@ inline void Pipeline::sort(Express& packet, rte_mbuf** frames, unsigned at, unsi
     auto* ip = reinterpret_cast<Ipv4Header*>(begin + kEthernet);
     packet.lane = Express::Lane::general;
     packet.table = nullptr;
-    packet.candidate = nullptr;
+    packet.choice = nullptr;
     if (!plain(*frame, begin, our_mac)) {
         return;
     }

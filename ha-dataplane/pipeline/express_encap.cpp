@@ -73,8 +73,8 @@ unsigned first_in_order(std::uint32_t order, unsigned slots) {
 
 }  // namespace
 
-/// The first candidate for the packet's source, looked up in advance or now; null: the node has no policy.
-inline const policy::Candidate* Pipeline::candidate_of(const Express& packet) {
+/// The first choice for the packet's source, looked up in advance or now; null: the node has no policy.
+inline const policy::Choice* Pipeline::choice_of(const Express& packet) {
     const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
     if (policy == nullptr) {
         return nullptr;
@@ -84,7 +84,7 @@ inline const policy::Candidate* Pipeline::candidate_of(const Express& packet) {
         return &table.first(packet.ip->from());
     }
     large_seen_ = true;
-    return packet.candidate != nullptr && packet.table == &table ? packet.candidate : &table.first(packet.ip->from());
+    return packet.choice != nullptr && packet.table == &table ? packet.choice : &table.first(packet.ip->from());
 }
 
 /// The first uplink of the rule, or of the node's order, that is up.
@@ -93,23 +93,26 @@ inline bool Pipeline::choose(Express& packet) {
     if ((binding.order.load(std::memory_order_acquire) & (Binding::kSecondLine | Binding::kNumbered)) != 0) {
         return false;
     }
-    const policy::Candidate* candidate = candidate_of(packet);
-    if (candidate == nullptr) {
+    const policy::Choice* choice = choice_of(packet);
+    if (choice == nullptr) {
         return choose_any(packet, UplinkWord::kUp, UplinkWord::kUp);
     }
-    if (!candidate->unconditional()) {
-        candidate = &policy::Table::decide(*candidate, key_of(*packet.ip));
+    if (!choice->unconditional()) {
+        choice = &policy::Table::decide(*choice, key_of(*packet.ip));
     }
-    const policy::LabelList& names = candidate->uplinks;
-    const policy::Label preferred = names[0];  // 0, nobody's, in an empty list
-    const unsigned slot = binding.likely_slot(preferred);
-    packet.uplink = binding.uplink(slot);
-    packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
-    if ((packet.uplink.bits() & kNamedAndUp) == up_as(preferred) && !names.empty()) [[likely]] {
-        return true;
+    for (const policy::Label name : choice->uplinks) {
+        const unsigned slot = binding.likely_slot(name);
+        packet.uplink = binding.uplink(slot);
+        packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
+        if ((packet.uplink.bits() & kNamedAndUp) == up_as(name)) [[likely]] {
+            return true;
+        }
+        // The hint prefers what is up: an uplink of this name that is down has no other beside it.
+        if (packet.uplink.name() != name && choose_any(packet, kNamedAndUp, up_as(name))) {
+            return true;
+        }
     }
-    return std::any_of(names.begin(), names.end(),
-                       [&](policy::Label name) { return choose_any(packet, kNamedAndUp, up_as(name)); });
+    return false;
 }
 
 /// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a

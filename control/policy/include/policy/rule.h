@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -42,7 +43,7 @@ class LabelList {
     constexpr const Label* begin() const noexcept { return labels_.data(); }
     constexpr const Label* end() const noexcept { return labels_.data() + size_; }
 
-    friend constexpr bool operator==(const LabelList&, const LabelList&) noexcept = default;
+    friend constexpr auto operator<=>(const LabelList&, const LabelList&) noexcept = default;
 
   private:
     std::array<Label, kMaxUplinks> labels_{};
@@ -56,7 +57,7 @@ struct PortRange {
 
     constexpr bool any() const noexcept { return first == 0 && last == 65535; }
     constexpr bool contains(std::uint16_t port) const noexcept { return first <= port && port <= last; }
-    friend constexpr bool operator==(const PortRange&, const PortRange&) noexcept = default;
+    friend constexpr auto operator<=>(const PortRange&, const PortRange&) noexcept = default;
 };
 
 inline constexpr std::uint8_t kAnyProtocol = 0;

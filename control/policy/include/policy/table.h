@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -23,9 +24,8 @@ inline constexpr std::size_t kMaxCandidates = 8;
 /// `rule` of a Candidate that stands for Policy::fallback.
 inline constexpr std::uint32_t kFallbackRule = 0xffffffff;
 
-/// One possible answer at a prefix; the first whose protocol and ports fit is the answer.
-struct Candidate {
-    std::uint32_t rule = kFallbackRule;  ///< index into Policy::rules
+/// What a packet is judged by: for which flows at a prefix, and by which uplinks.
+struct Choice {
     PortRange ports;
     std::uint8_t protocol = kAnyProtocol;
     LabelList uplinks;
@@ -35,6 +35,12 @@ struct Candidate {
         return (protocol == kAnyProtocol || protocol == flow.protocol) &&
                (ports.any() || (flow.has_port && ports.contains(flow.port)));
     }
+    friend constexpr auto operator<=>(const Choice&, const Choice&) noexcept = default;
+};
+
+/// One possible answer at a prefix, and whose it is; the first that fits decides.
+struct Candidate : Choice {
+    std::uint32_t rule = kFallbackRule;  ///< index into Policy::rules
 };
 
 /// A prefix and the complete list of candidates for addresses whose longest match it is: rules of enclosing prefixes
@@ -52,9 +58,10 @@ struct Entry {
 /// ended by the first unconditional one. Candidates that an earlier one covers are left out. An address finds its
 /// interval through a radix index whose nodes are as wide as the number of intervals below them asks for: a crowded
 /// /16 gets a fine index, an empty one is a single slot. Eight intervals fit a cache line and are searched as they
-/// are. With 100,000 scattered rules a lookup thus reads a slot, a line of
-/// intervals and the candidate; with a dense block of hosts two slots and the candidate. A table of a few rules has no
-/// index at all.
+/// are. Rules by the thousand have few different choices; each is kept once, apart from the candidates that name their
+/// rules, so that the choices of a large table stay in the first-level cache. With 100,000 scattered rules a lookup
+/// thus reads a slot, a line of intervals and a choice that is at hand; with a dense block of hosts two slots. A table
+/// of a few rules has no index at all.
 class Table {
   public:
     /// Fails when more than kMaxCandidates candidates would be needed at one prefix; the text names it and the rules.
@@ -63,19 +70,20 @@ class Table {
     /// The candidate that decides for `flow`. Never null; alive as long as the table.
     const Candidate& lookup(const FlowKey& flow) const noexcept;
 
-    /// The first candidate for `correspondent`. It decides when it is unconditional; else see `decide`.
-    const Candidate& first(wire::Ipv4Address correspondent) const noexcept;
-    /// The candidate that decides, of those that begin with `first`.
-    static const Candidate& decide(const Candidate& first, const FlowKey& flow) noexcept;
+    /// `lookup` without the rule, and faster: the first choice for `correspondent`. It decides when it is
+    /// unconditional; else see `decide`.
+    const Choice& first(wire::Ipv4Address correspondent) const noexcept;
+    /// The choice that decides, of those that begin with `first`.
+    static const Choice& decide(const Choice& first, const FlowKey& flow) noexcept;
 
     /// `first` in three steps, for who has many to do in a table that is not `small()`: each asks for the line that the
     /// next one reads, so that the cache misses of a burst overlap.
     class Cursor;
     Cursor begin(wire::Ipv4Address correspondent) const noexcept;
     void descend(Cursor& cursor) const noexcept;
-    const Candidate& settle(const Cursor& cursor) const noexcept;
+    const Choice& settle(const Cursor& cursor) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
-    bool small() const noexcept { return intervals_.size() <= kSmallIntervals; }
+    bool small() const noexcept { return lists_.size() <= kSmallIntervals; }
 
     /// Whether `flow`, whose port is not known, may get another answer once it is.
     bool asks_for_port(const FlowKey& flow) const noexcept;
@@ -91,10 +99,10 @@ class Table {
     static constexpr std::size_t kLeafIntervals = 8;
     static constexpr std::size_t kSmallIntervals = 128;
 
-    /// A stretch of addresses, up to the next one's `first`, that share one candidate list.
+    /// A stretch of addresses, up to the next one's `first`, that share one candidate list (`lists_` has it).
     struct Interval {
         std::uint32_t first;
-        std::uint32_t list;
+        std::uint32_t choice;  ///< index of the list's choices
     };
     /// Where the search goes on. `bits` > 0: `at` is the first of 1 << bits slots, chosen by the address bits above
     /// `shift`. `bits` == 0: the interval is one of `count` from `at` on.
@@ -104,9 +112,9 @@ class Table {
         std::uint8_t shift = 0;
         std::uint16_t count = 1;
     };
-    /// Half a cache line, so that the first candidate of a list never takes two.
-    struct alignas(32) Held {
-        Candidate candidate;
+    /// A quarter of a cache line, so that none takes two.
+    struct alignas(16) Held {
+        Choice choice;
     };
     struct PrefixList {
         wire::Ipv4Prefix prefix;
@@ -114,6 +122,7 @@ class Table {
     };
 
     static unsigned begun(const Interval* intervals, std::uint32_t address) noexcept;
+    std::size_t interval_of(const Cursor& cursor) const noexcept;
 
     std::uint32_t block_ = 0;       ///< first address of the aligned block that all boundaries lie in
     std::uint8_t root_shift_ = 0;   ///< address bits below the choice of a root slot
@@ -121,7 +130,9 @@ class Table {
     std::array<Slot, 2> outside_;   ///< of the addresses below and above the block
     std::vector<Slot> slots_;
     std::vector<Interval> intervals_;
-    std::vector<Held> candidates_;  ///< lists one behind the other; each ends with an unconditional candidate
+    std::vector<Held> choices_;          ///< lists one behind the other; each ends with an unconditional choice
+    std::vector<std::uint32_t> lists_;   ///< of each interval: its list's first candidate
+    std::vector<Candidate> candidates_;  ///< lists as in choices_
     std::vector<PrefixList> prefixes_;
 };
 
@@ -155,14 +166,16 @@ class Table::Cursor {
         const Slot& inner = *cursor.slot_;
         cursor.slot_ = &slots_[inner.at + (cursor.address_ >> inner.shift & ((std::uint32_t{1} << inner.bits) - 1))];
     }
-    __builtin_prefetch(&intervals_[cursor.slot_->at]);
+    const Interval* leaf = &intervals_[cursor.slot_->at];
+    __builtin_prefetch(leaf);
+    __builtin_prefetch(leaf + kLeafIntervals - 1);  // leaves begin anywhere in a line
 }
 
 /// How many of the leaf's intervals behind the first begin at or before `address`. They are in order, so those are the
-/// first ones.
+/// first ones. Looks at all eight, whatever the leaf's count: a search that ends where it finds costs more in
+/// mispredicted branches. SSE2 compares signed numbers, so the top bits change places.
 inline unsigned Table::begun(const Interval* intervals, std::uint32_t address) noexcept {
 #if defined(__SSE2__)
-    // Four intervals at a time; SSE2 compares signed numbers, so the top bits change places.
     const __m128i top = _mm_set1_epi32(static_cast<int>(0x80000000U));
     const __m128i wanted = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(address)), top);
     const auto behind = [&](const Interval* four) {
@@ -183,28 +196,30 @@ inline unsigned Table::begun(const Interval* intervals, std::uint32_t address) n
 #endif
 }
 
-/// Looks at all of a line, whatever the slot's count: a search that ends where it finds costs more in mispredicted
-/// branches. What follows the slot's own intervals begins behind its addresses, so it is not counted.
-[[gnu::always_inline]] inline const Candidate& Table::settle(const Cursor& cursor) const noexcept {
-    const Interval* intervals = &intervals_[cursor.slot_->at];
-    const unsigned found = std::min<unsigned>(begun(intervals, cursor.address_), cursor.slot_->count - 1U);
-    const Held* held = &candidates_[intervals[found].list];
-    __builtin_prefetch(held);
-    return held->candidate;
+/// What follows the leaf's own intervals counts only once all of its own do.
+[[gnu::always_inline]] inline std::size_t Table::interval_of(const Cursor& cursor) const noexcept {
+    const Slot& leaf = *cursor.slot_;
+    return leaf.at + std::min<unsigned>(begun(&intervals_[leaf.at], cursor.address_), leaf.count - 1U);
 }
 
-[[gnu::always_inline]] inline const Candidate& Table::first(wire::Ipv4Address correspondent) const noexcept {
+[[gnu::always_inline]] inline const Choice& Table::settle(const Cursor& cursor) const noexcept {
+    const Held* held = &choices_[intervals_[interval_of(cursor)].choice];
+    __builtin_prefetch(held);
+    return held->choice;
+}
+
+[[gnu::always_inline]] inline const Choice& Table::first(wire::Ipv4Address correspondent) const noexcept {
     Cursor cursor = begin(correspondent);
     descend(cursor);
     return settle(cursor);
 }
 
-inline const Candidate& Table::decide(const Candidate& first, const FlowKey& flow) noexcept {
-    const auto* held = reinterpret_cast<const Held*>(&first);  // a list's candidates lie one behind the other
-    while (!held->candidate.fits(flow)) {
+inline const Choice& Table::decide(const Choice& first, const FlowKey& flow) noexcept {
+    const auto* held = reinterpret_cast<const Held*>(&first);  // a list's choices lie one behind the other
+    while (!held->choice.fits(flow)) {
         ++held;
     }
-    return held->candidate;
+    return held->choice;
 }
 
 }  // namespace homeward::policy

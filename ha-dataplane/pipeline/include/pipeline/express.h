@@ -37,10 +37,9 @@ struct Express {
     const tables::Binding* binding = nullptr;
     const policy::Table* table = nullptr;  ///< encap: the one that `cursor` stands in; null: none yet
     policy::Table::Cursor cursor;
-    const policy::Candidate* candidate =
-        nullptr;                   ///< encap: the first one in `table` for the source; null: not looked up
-    tables::UplinkWord uplink;     ///< encap: the chosen one
-    std::uint16_t tunnel_mtu = 0;  ///< its
+    const policy::Choice* choice = nullptr;  ///< encap: the first one in `table` for the source; null: not looked up
+    tables::UplinkWord uplink;               ///< encap: the chosen one
+    std::uint16_t tunnel_mtu = 0;            ///< its
     Lane lane = Lane::general;
 };
 

@@ -91,7 +91,7 @@ class Pipeline {
     bool tuple_holds(const Express& packet, const UdpHeader& udp) const;
     bool express_decap(Express& packet, Tally& tally);
     bool may_encap(Express& packet);
-    const policy::Candidate* candidate_of(const Express& packet);
+    const policy::Choice* choice_of(const Express& packet);
     bool choose(Express& packet);
     static bool choose_any(Express& packet, std::uint64_t mask, std::uint64_t wanted);
     bool express_encap(Express& packet, Tally& tally);
