@@ -30,7 +30,7 @@ struct Options {
     unsigned runs = 9, rounds = 48, buffers = 2048;
     bool software_checksums = false;
     bool ordinary_memory = false;
-    double updates = 0;  ///< per second, during loads
+    double updates = 0;  ///< per second, meanwhile
     bool install = false;
 };
 
@@ -90,6 +90,7 @@ class Bench {
 
   private:
     Generator::Result play(const std::string& name, const Generator::Load& load, unsigned rounds);
+    std::unique_ptr<Updates> update_meanwhile();
     void throughput(const std::string& direction, const std::string& mix);
     void latency(const Generator::Load& load, double rate, double share);
     void print(const std::string& measurement, const std::string& fields) const;
@@ -145,6 +146,16 @@ void Bench::print(const std::string& measurement, const std::string& fields) con
     std::fflush(stdout);
 }
 
+/// Handovers while contestants run, if they are wanted, until `meanwhile_` is taken back; null if not.
+std::unique_ptr<Updates> Bench::update_meanwhile() {
+    if (options_.updates == 0) {
+        return nullptr;
+    }
+    auto updates = std::make_unique<Updates>(*tables_, *population_, options_.updates);
+    meanwhile_ = [&of = *updates] { of.some(); };
+    return updates;
+}
+
 void Bench::throughput(const std::string& direction, const std::string& mix) {
     Generator::Load load;
     load.direction = direction == "uplink"     ? Direction::uplink
@@ -156,6 +167,7 @@ void Bench::throughput(const std::string& direction, const std::string& mix) {
         fmt::format(R"("nodes":{},"rules":{},"direction":"{}","packets":"{}","checksums":"{}")", population_->nodes(),
                     population_->rules(), direction, mix, load.offloads ? "device" : "software");
     std::vector<double> ours;
+    const auto updates = update_meanwhile();
     for (unsigned run = 0; run <= options_.runs; ++run) {  // the first one warms up
         for (const std::string& name : options_.contestants) {
             const auto result = play(name, load, options_.rounds);
@@ -170,6 +182,7 @@ void Bench::throughput(const std::string& direction, const std::string& mix) {
             }
         }
     }
+    meanwhile_ = nullptr;
     if (!ours.empty()) {
         std::nth_element(ours.begin(), ours.begin() + static_cast<std::ptrdiff_t>(ours.size() / 2), ours.end());
         for (const double share : options_.loads) {
@@ -182,11 +195,7 @@ void Bench::latency(const Generator::Load& load, double rate, double share) {
     Generator::Load paced = load;
     paced.packets_per_s = rate;
     for (unsigned run = 0; run < options_.runs; ++run) {
-        std::unique_ptr<Updates> updates;
-        if (options_.updates > 0) {
-            updates = std::make_unique<Updates>(*tables_, *population_, options_.updates);
-            meanwhile_ = [&] { updates->some(); };
-        }
+        const auto updates = update_meanwhile();
         const auto result = play("homeward", paced, options_.rounds);
         meanwhile_ = nullptr;
         const double us = 1e6 / static_cast<double>(rte_get_tsc_hz());
@@ -254,7 +263,7 @@ int main(int argc, char** argv) {
     app.add_option("--buffers", options.buffers, "buffers per port");
     app.add_flag("--software-checksums", options.software_checksums, "devices that offload nothing");
     app.add_flag("--ordinary-memory", options.ordinary_memory, "no huge pages, though some are free (for valgrind)");
-    app.add_option("--updates", options.updates, "during --loads: nodes that move to another uplink, per second");
+    app.add_option("--updates", options.updates, "meanwhile: nodes that move to another uplink, per second");
     app.add_flag("--install", options.install,
                  "only: how long a fresh data plane takes to learn all nodes from control");
     CLI11_PARSE(app, argc, argv);
