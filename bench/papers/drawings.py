@@ -16,6 +16,27 @@ def save(figure, path):
     pyplot.close(figure)
 
 
+def throughput(path, runs):
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    for name, rows in runs.items():
+        axes.plot(rows["series"], label=f"{name}: {statistics.fmean(rows['mbps']):.2f} Mbps")
+    for mbps in (3.61, 14.67, 17.82):
+        axes.axhline(mbps, linestyle=":", color="grey", linewidth=1)
+    axes.set(xlabel="s", ylabel="Mbps", ylim=(0, 20), title="dotted: the paper's means")
+    axes.legend()
+    save(figure, path)
+
+
+def strolls(path, manners):
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
+    for axes, key, label in ((left, "pictures", "pictures lost a handover"), (right, "longest_s", "longest gap of a run, s")):
+        values = [interval(rows[key]) for rows in manners.values()]
+        axes.barh(list(manners), [m for m, _ in values], xerr=[h for _, h in values])
+        axes.invert_yaxis()
+        axes.set(xlabel=label)
+    save(figure, path)
+
+
 def by_handoff(path, methods):
     figure, axes = pyplot.subplots(figsize=(7, 4))
     for name, rows in methods.items():
@@ -103,7 +124,8 @@ def growth(path, sizes):
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
     names = [f"{size['flows']}×{size['interfaces']}" for size in sizes]
     for key in ("ga10", "ga100", "ga500", "exact"):
-        left.plot(names, [statistics.fmean(size[key]["points"]) for size in sizes], "o-", label=key)
+        values = [interval(size[key]["points"]) for size in sizes]
+        left.errorbar(names, [mean for mean, _ in values], [half for _, half in values], fmt="o-", label=key)
         right.plot(names, [statistics.median(size[key]["us"]) / 1000 for size in sizes], "o-", label=key)
     left.set(ylabel="distinct solutions", xlabel="flows × interfaces")
     right.set(ylabel="ms", yscale="log", xlabel="flows × interfaces")

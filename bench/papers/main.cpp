@@ -42,12 +42,13 @@ int main(int argc, char** argv) {
     std::string paper = "all";
     std::string out = "-";
     app.add_option("--seeds", seeds, "paired repetitions, 30 or more for the report")->check(CLI::Range(2, 10'000));
-    app.add_option("--paper", paper, "001, 002, 003 or all")->check(CLI::IsMember({"001", "002", "003", "all"}));
+    app.add_option("--paper", paper, "000, 001, 002, 003 or all")
+        ->check(CLI::IsMember({"000", "001", "002", "003", "all"}));
     app.add_option("--out", out, "file; - is standard output");
     CLI11_PARSE(app, argc, argv);
     nlohmann::json result{{"seeds", seeds}};
     const std::pair<const char*, nlohmann::json (*)(int)> kPapers[] = {
-        {"001", closed_loop_paper}, {"002", mobility_paper}, {"003", assignment_paper}};
+        {"000", multihoming_paper}, {"001", closed_loop_paper}, {"002", mobility_paper}, {"003", assignment_paper}};
     for (const auto& [name, repeat] : kPapers) {
         if (paper == "all" || paper == name) {
             result[name] = repeat(seeds);

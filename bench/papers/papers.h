@@ -23,6 +23,8 @@ class Progress {
     bool terminal_;
 };
 
+/// Paper 000: two networks at once and handover between them, packet by packet.
+nlohmann::json multihoming_paper(int seeds);
 /// Paper 001: the closed loop beside the heuristic and manual switching, `seeds` weeks of five users.
 nlohmann::json closed_loop_paper(int seeds);
 /// Paper 002: mobility prediction on `seeds` walks.

@@ -34,6 +34,35 @@ def ratio(above, below):
     return statistics.fmean(above) / statistics.fmean(below)
 
 
+def bootstrap(statistic, *columns, turns=500):
+    """(value, low, high): a statistic of paired columns with its 95 % interval, rows drawn anew with replacement."""
+    chance = random.Random(1)
+    rows = range(len(columns[0]))
+    values = []
+    for _ in range(turns):
+        drawn = chance.choices(rows, k=len(rows))
+        values.append(statistic(*([column[i] for i in drawn] for column in columns)))
+    return statistic(*columns), percentile(values, 0.025), percentile(values, 0.975)
+
+
+def between(statistic, *columns, digits=2, scale=1):
+    value, low, high = (scale * each for each in bootstrap(statistic, *columns))
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def ratio_text(above, below, digits=2):
+    """Of means, paired."""
+    return between(ratio, above, below, digits=digits)
+
+
+def median_text(values, digits=1, scale=1):
+    return between(statistics.median, values, digits=digits, scale=scale)
+
+
+def percentile_text(values, share, digits=1):
+    return between(lambda drawn: percentile(drawn, share), values, digits=digits)
+
+
 def significance(first, second, turns=20_000):
     """One-sided p of mean(first − second) > 0: how often the sum is as large when signs are thrown by chance."""
     differences = [a - b for a, b in zip(first, second)]

@@ -49,11 +49,13 @@ int nearest(const Point& point) {
 /// Handovers as they happen, and what they interrupt.
 class Ledger {
   public:
-    Ledger(WalkResult& result, int serving) : result_(result), before_(serving) {}
+    Ledger(WalkResult& result, int serving, const Senses& senses = {})
+        : result_(result), senses_(senses), before_(serving) {}
 
     void second(int now, int serving, double mbps) {
         if (serving != before_) {
             ++result_.handovers;
+            result_.lost_packets += carried_ * kOnWay / kPacketMb;
             result_.ping_pongs += serving == left_ && now - left_at_ <= 10 ? 1 : 0;
             left_ = before_;
             left_at_ = now;
@@ -64,12 +66,21 @@ class Ledger {
         result_.longest_s = std::max(result_.longest_s, static_cast<double>(silent_));
         result_.series_mbps.push_back(mbps);
         result_.serving.push_back(serving);
+        const selection::RadioProfile& radio = selection::kWlanAria;
+        result_.joules += (mbps > 0 ? radio.active_w : radio.idle_w) + senses_.scans_hz * 0.2 * radio.active_w +
+                          (senses_.gps ? 0.28 : 0);
+        carried_ = mbps;
         sum_ += mbps;
         result_.goodput_mbps = sum_ / static_cast<double>(result_.series_mbps.size());
     }
 
   private:
+    static constexpr double kOnWay = 0.04;  // seconds: 20 ms of round trip, and as much in the queue
+    static constexpr double kPacketMb = 0.012;
+
     WalkResult& result_;
+    Senses senses_;
+    double carried_ = 0;
     int before_;
     int left_ = -1;
     int left_at_ = 0;
@@ -146,11 +157,12 @@ std::vector<Point> fixes(const std::vector<Step>& walk) {
     return points;
 }
 
-WalkResult run(const std::vector<Step>& walk, std::unique_ptr<selection::Engine> engine, double dead_s) {
+WalkResult run(const std::vector<Step>& walk, std::unique_ptr<selection::Engine> engine, double dead_s,
+               const Senses& senses) {
     selection::Selector selector{std::move(engine), {}};
     WalkResult result;
     int serving = nearest(walk[0].truth);
-    Ledger ledger{result, serving};
+    Ledger ledger{result, serving, senses};
     double dead_until = 0;
     bool pending = false;
     for (int now = 0; now < static_cast<int>(walk.size()); ++now) {
