@@ -129,7 +129,7 @@ def multihoming(results):
     yield ("no obvious picture drops in handover", "0, number of handovers not said",
            f"{text(registered['pictures'])} pictures and {text(registered['lost'], 1)} packets a handover, of "
            f"{sum(registered['handovers'])}; break before make {text(broken['pictures'], 1)} and {text(broken['lost'], 0)}",
-           judged(mean(registered["pictures"]) < 1))
+           judged(True) if max(registered["pictures"]) == 0 else "**not entirely**: signals that drop faster than one can leave")
     yield ("a video over 3G does not notice that the access point is off", "“unaffected”",
            f"{text(cuts['video on 3G, the file waits']['lost'], 0)} packets lost",
            judged(max(cuts["video on 3G, the file waits"]["lost"]) == 0))
