@@ -55,6 +55,19 @@ void Hmm::forget_emissions(Index state) {
     std::fill_n(emissions_.begin() + static_cast<std::ptrdiff_t>(state * symbols_), symbols_, 0.0);
 }
 
+void Hmm::save(std::vector<double>& numbers) const {
+    for (const auto* counts : {&starts_, &transitions_, &emissions_}) {
+        save_counts(*counts, numbers);
+    }
+}
+
+bool Hmm::load(NumberReader& numbers) {
+    const bool loaded =
+        load_counts(numbers, starts_) && load_counts(numbers, transitions_) && load_counts(numbers, emissions_);
+    update();
+    return loaded;
+}
+
 void Hmm::update_starts() {
     const Row starts{starts_, epsilon_};
     for (std::size_t i = 0; i < states_; ++i) {

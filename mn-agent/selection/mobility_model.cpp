@@ -9,6 +9,7 @@ namespace {
 
 /// What is thought of a place that nobody was seen at: one stays there.
 constexpr double kStay = 0.05;
+constexpr double kSnapshot = 20260101;  // its first number; another one when its form changes
 
 }  // namespace
 
@@ -156,6 +157,44 @@ void MobilityModel::place_point(std::size_t point, const Point& place) {
         access_.count_emission(static_cast<Index>(nearest(map_.centre(index))), index);
     }
     access_.update();
+}
+
+std::vector<double> MobilityModel::snapshot() const {
+    std::vector<double> numbers{kSnapshot, static_cast<double>(map_.cells()), static_cast<double>(points_.size())};
+    map_.save(numbers);
+    for (const AccessPoint& each : points_) {
+        numbers.insert(numbers.end(), {each.place.east, each.place.north});
+    }
+    places_.save(numbers);
+    access_.save(numbers);
+    return numbers;
+}
+
+bool MobilityModel::load(NumberReader& numbers) {
+    if (!numbers.expect(kSnapshot) || !numbers.expect(static_cast<double>(map_.cells())) ||
+        !numbers.expect(static_cast<double>(points_.size())) || !map_.load(numbers)) {
+        return false;
+    }
+    for (AccessPoint& each : points_) {
+        const auto east = numbers.next();
+        const auto north = numbers.next();
+        if (!east || !north) {
+            return false;
+        }
+        each.place = {*east, *north};
+    }
+    return places_.load(numbers) && access_.load(numbers) && numbers.at_end();
+}
+
+bool MobilityModel::restore(std::span<const double> learned) {
+    MobilityModel other{*this};
+    NumberReader numbers{learned};
+    if (!other.load(numbers)) {
+        return false;
+    }
+    other.restart();
+    *this = std::move(other);
+    return true;
 }
 
 bool MobilityModel::predict(Index now, std::span<Index> cells) {

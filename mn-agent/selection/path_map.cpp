@@ -97,4 +97,23 @@ void PathMap::add_fix(Hmm::Index cell, const Point& point) {
     centre.mean.north += (point.north - centre.mean.north) / centre.fixes;
 }
 
+void PathMap::save(std::vector<double>& numbers) const {
+    for (const Centre& centre : centres_) {
+        numbers.insert(numbers.end(), {centre.fixes, centre.mean.east, centre.mean.north});
+    }
+}
+
+bool PathMap::load(NumberReader& numbers) {
+    for (Centre& centre : centres_) {
+        const auto fixes = numbers.next();
+        const auto east = numbers.next();
+        const auto north = numbers.next();
+        if (!fixes || !east || !north || *fixes < 0) {
+            return false;
+        }
+        centre = {{*east, *north}, *fixes};
+    }
+    return true;
+}
+
 }  // namespace homeward::selection

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <map>
 
 #include "scene_builder.h"
@@ -179,6 +180,48 @@ TEST(MobilityModel, FollowsAMovedAccessPoint) {
     EXPECT_EQ(model.target(stay), 2U);
     model.place_point(1, {80, 0});
     EXPECT_EQ(model.target(stay), 1U);
+}
+
+TEST(MobilityModel, RemembersWhatItLearned) {
+    MobilityModel model = trained();
+    model.place_point(2, {115, 3});
+    const std::vector<double> learned = model.snapshot();
+    MobilityModel other{{}, line_of_five().path, line_of_five().points};
+    ASSERT_TRUE(other.restore(learned));
+    EXPECT_EQ(other.snapshot(), learned);
+    for (Index cell = 0; cell < model.map().cells(); ++cell) {
+        Index ahead[2][3];
+        ASSERT_EQ(model.predict(cell, ahead[0]), other.predict(cell, ahead[1]));
+        EXPECT_TRUE(std::equal(std::begin(ahead[0]), std::end(ahead[0]), std::begin(ahead[1]))) << cell;
+        const std::vector<Index> stay(6, cell);
+        EXPECT_EQ(model.target(stay), other.target(stay)) << cell;
+    }
+}
+
+TEST(MobilityModel, RefusesAnotherPathsMemory) {
+    const MobilityModel model = trained();
+    const std::vector<double> learned = model.snapshot();
+    struct Row {
+        const char* name;
+        std::function<void(std::vector<double>&)> spoil;
+    };
+    const Row rows[] = {{"nothing", [](auto& n) { n.clear(); }},
+                        {"another form", [](auto& n) { n[0] += 1; }},
+                        {"another path", [](auto& n) { n[1] += 1; }},
+                        {"another number of access points", [](auto& n) { n[2] -= 1; }},
+                        {"not a number", [](auto& n) { n[4] = std::nan(""); }},
+                        {"a count below zero", [](auto& n) { n.back() = -1; }},
+                        {"a place that is not there", [](auto& n) { n[n.size() - 2] = 1e9; }},
+                        {"cut off", [](auto& n) { n.pop_back(); }},
+                        {"something behind it", [](auto& n) { n.push_back(0); }}};
+    for (const Row& row : rows) {
+        std::vector<double> spoilt = learned;
+        row.spoil(spoilt);
+        MobilityModel other = trained(1, 3);
+        const std::vector<double> before = other.snapshot();
+        EXPECT_FALSE(other.restore(spoilt)) << row.name;
+        EXPECT_EQ(other.snapshot(), before) << row.name;
+    }
 }
 
 class PmpTest : public ::testing::Test {

@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "selection/numbers.h"
+
 namespace homeward::selection {
 
 /// A hidden Markov model of counts, decoded by Viterbi in log space. A probability is (count + ε) / (row + ε·width), so
@@ -30,6 +32,10 @@ class Hmm {
     /// Counts become probabilities. `state`: only its rows.
     void update();
     void update(Index state);
+
+    /// The counts, and them again; false leaves them undefined.
+    void save(std::vector<double>& numbers) const;
+    bool load(NumberReader& numbers);
 
     /// The most probable states behind `symbols`, into `path`, which is as long; `allowed` (empty: all) says which
     /// states there are. False when no sequence is possible. O(length · states²). Ties: the lowest state.

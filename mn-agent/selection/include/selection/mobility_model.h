@@ -46,6 +46,11 @@ class MobilityModel {
     /// An access point was moved.
     void place_point(std::size_t point, const Point& place);
 
+    /// All that was learned, and where access points are.
+    std::vector<double> snapshot() const;
+    /// False, and nothing changes, when that is no snapshot of a model of the same path and as many access points.
+    bool restore(std::span<const double> learned);
+
     /// The cells of the next periods, one for each place in `cells`, from the cell where the node is. False: nothing is
     /// known of what follows.
     bool predict(Index now, std::span<Index> cells);
@@ -61,6 +66,7 @@ class MobilityModel {
     std::optional<Index> count(const Point& fix, Index label);
     void count_cell(Index cell, Index label);
     void start_second();
+    bool load(NumberReader& numbers);
 
     Settings settings_;
     PathMap map_;

@@ -39,6 +39,9 @@ class PathMap {
     std::optional<Hmm::Index> cell_of(const Point& point) const;
     const Point& centre(Hmm::Index cell) const { return centres_[cell].mean; }
     void add_fix(Hmm::Index cell, const Point& point);
+    /// The centres, and them again; false leaves them undefined.
+    void save(std::vector<double>& numbers) const;
+    bool load(NumberReader& numbers);
 
   private:
     struct Centre {

@@ -35,6 +35,9 @@ class Pmp final : public Engine {
     void observe(const Scene& scene) override;
     Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
 
+    std::vector<double> snapshot() const override { return model_.snapshot(); }
+    bool restore(std::span<const double> learned) override { return model_.restore(learned); }
+
     MobilityModel& model() { return model_; }
     /// Where the node is thought to be after 1, 2, … periods from the last fix.
     std::span<const Hmm::Index> predicted() const { return {ahead_.begin(), ahead_.size()}; }
