@@ -47,13 +47,14 @@ inline be16 pseudo_sum(const Ipv4Header& ip, be16 udp_length) noexcept {
 }
 
 /// One hop: TTL − 1, and the checksum with it (RFC 1624 for a difference of 0x0100). The fields share a word, which as
-/// it is loaded has the TTL in its lowest byte and the checksum, its bytes swapped, in its upper half.
+/// it is loaded has the TTL, which must not be 0, in its lowest byte and the checksum, its bytes swapped, in its upper
+/// half.
 inline void decrement_ttl(Ipv4Header& ip) noexcept {
     std::uint32_t word = 0;
     std::memcpy(&word, &ip.ttl, sizeof word);
     static_assert(offsetof(Ipv4Header, checksum) == offsetof(Ipv4Header, ttl) + 2);
-    const std::uint32_t sum = (word >> 16) + 1;
-    word = ((word & 0xffff) - 1) | (sum + (sum >= 0xffff ? 1U : 0U)) << 16;
+    const std::uint64_t sum = std::uint64_t{word} - 1 + 0x10000;
+    word = static_cast<std::uint32_t>(sum + ((sum + 0x10000) >> 32 << 16));  // a sum of 0xffff is written as 0
     std::memcpy(&ip.ttl, &word, sizeof word);
 }
 

@@ -33,13 +33,13 @@ bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_ma
     std::memcpy(&destination, frame, sizeof destination);
     std::memcpy(&type, frame + offsetof(EthernetHeader, type), sizeof type);
     const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame + kEthernet);
-    if (mbuf.nb_segs != 1 || mbuf.data_len < kEthernet + sizeof(Ipv4Header) || destination << 16 != our_mac << 16 ||
-        (type & kTypeAndVersion) != kPlainIpv4 ||
+    // A shorter frame is looked at beyond its end, in its buffer, and then found to be too short for its length.
+    if (mbuf.nb_segs != 1 || destination << 16 != our_mac << 16 || (type & kTypeAndVersion) != kPlainIpv4 ||
         (ip.fragment.raw() & be16{Ipv4Header::kMoreFragments | Ipv4Header::kOffset}.raw()) != 0) {
         return false;
     }
     const unsigned length = ip.total_length.host();
-    if (length < sizeof(Ipv4Header) || length > mbuf.data_len - kEthernet) {
+    if (length < sizeof(Ipv4Header) || length + kEthernet > mbuf.data_len) {
         return false;
     }
     constexpr std::uint64_t kAnyBad = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
@@ -66,7 +66,6 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
     const std::uint64_t our_mac = beginning(shared_->ports[port].mac);
     const unsigned lag = std::min(count, kActLag);
     const bool indexed = indexed_;
-    Carried carried;
     unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
     for (unsigned at = 0; at < lag; ++at) {
         sort(express_[at], frames, at, count, our_mac);
@@ -76,25 +75,21 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
         if (indexed) {
             look_up_policies(at, count);
         }
-        act(port, frames, at - lag, done, carried);
+        act(port, frames, at - lag, done);
     }
     for (unsigned at = count; at < count + lag; ++at) {
         if (indexed) {
             look_up_policies(at, count);
         }
-        act(port, frames, at - lag, done, carried);
+        act(port, frames, at - lag, done);
     }
-    if (carried.down.packets != 0) {
-        indexed_ = std::exchange(large_seen_, false);
-    }
-    count_carried(carried);
+    count_carried();
     if (done != count) {
         run_general(port, Source::wire, frames + done, count - done);
     }
 }
 
-[[gnu::always_inline]] inline void Pipeline::act(std::uint16_t port, rte_mbuf** frames, unsigned i, unsigned& done,
-                                                 Carried& carried) {
+[[gnu::always_inline]] inline void Pipeline::act(std::uint16_t port, rte_mbuf** frames, unsigned i, unsigned& done) {
     Express& packet = express_[i];
     if (packet.lane == Express::Lane::general) {
         return;
@@ -103,12 +98,12 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
         run_general(port, Source::wire, frames + done, i - done);
         done = i;
     }
-    const bool gone =
-        packet.lane == Express::Lane::decap ? express_decap(packet, carried.up) : express_encap(packet, carried.down);
+    const bool gone = packet.lane == Express::Lane::decap ? express_decap(packet) : express_encap(packet);
     done += gone ? 1 : 0;
 }
 
-void Pipeline::count_carried(const Carried& carried) {
+void Pipeline::count_carried() {
+    const auto carried = std::exchange(carried_, {});
     if (carried.up.packets != 0) {
         counters_.count(stats::Event::uplink_packets, carried.up.packets);
         counters_.count(stats::Event::uplink_bytes, carried.up.bytes);
@@ -116,6 +111,7 @@ void Pipeline::count_carried(const Carried& carried) {
     if (carried.down.packets != 0) {
         counters_.count(stats::Event::downlink_packets, carried.down.packets);
         counters_.count(stats::Event::downlink_bytes, carried.down.bytes);
+        indexed_ = std::exchange(large_seen_, false);
     }
 }
 
@@ -166,7 +162,7 @@ inline void Pipeline::sort(Express& packet, rte_mbuf** frames, unsigned at, unsi
     packet.mbuf = frame;
     packet.ip = ip;
     if (ip->destination != home_agent_) {
-        packet.binding = directory_.slot(ip->to());
+        packet.binding = directory_.home_slot(ip->to());
         if (packet.binding != nullptr) {
             rte_prefetch0(packet.binding);
             // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where
@@ -185,7 +181,7 @@ inline void Pipeline::sort(Express& packet, rte_mbuf** frames, unsigned at, unsi
         return;
     }
     const auto& inner = *reinterpret_cast<const Ipv4Header*>(&headers + 1);
-    packet.binding = directory_.slot(inner.from());
+    packet.binding = directory_.home_slot(inner.from());
     routes_.prefetch(inner.to());
     if (packet.binding != nullptr) {
         rte_prefetch0(packet.binding);

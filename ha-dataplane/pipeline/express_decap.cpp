@@ -67,7 +67,7 @@ inline bool Pipeline::may_decap(const Express& packet) const {
 }
 
 /// Tunnel data from frame to frame. False: the packet is as it came.
-bool Pipeline::express_decap(Express& packet, Tally& tally) {
+bool Pipeline::express_decap(Express& packet) {
     Ipv4Header* inner = &inner_of(packet);
     const unsigned length = inner->total_length.host();
     if (!may_decap(packet) || !leads(inner->to()) || length > egress_.mtu) {
@@ -75,7 +75,7 @@ bool Pipeline::express_decap(Express& packet, Tally& tally) {
     }
     decrement_ttl(*inner);
     forget_offloads(*packet.mbuf);
-    tally.add(length);
+    carried_.up.add(length);
     auto* begin = reinterpret_cast<std::uint8_t*>(inner) - sizeof(EthernetHeader);
     std::memcpy(begin, &egress_.header, sizeof egress_.header);
     leave(packet.mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + length);

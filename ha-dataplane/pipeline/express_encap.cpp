@@ -100,19 +100,25 @@ inline bool Pipeline::choose(Express& packet) {
     if (!choice->unconditional()) {
         choice = &policy::Table::decide(*choice, key_of(*packet.ip));
     }
-    for (const policy::Label name : choice->uplinks) {
-        const unsigned slot = binding.likely_slot(name);
-        packet.uplink = binding.uplink(slot);
-        packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
-        if ((packet.uplink.bits() & kNamedAndUp) == up_as(name)) [[likely]] {
-            return true;
-        }
-        // The hint prefers what is up: an uplink of this name that is down has no other beside it.
-        if (packet.uplink.name() != name && choose_any(packet, kNamedAndUp, up_as(name))) {
-            return true;
-        }
-    }
-    return false;
+    const policy::LabelList& names = choice->uplinks;
+    return names.preferred() != 0 && (choose_likely(packet, names.preferred()) || choose_named(packet, names));
+}
+
+/// The uplink of this name that the binding's hint leads to, if it is up.
+[[gnu::always_inline]] inline bool Pipeline::choose_likely(Express& packet, policy::Label name) {
+    const Binding& binding = *packet.binding;
+    const unsigned slot = binding.likely_slot(name);
+    packet.uplink = binding.uplink(slot);
+    packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
+    return (packet.uplink.bits() & kNamedAndUp) == up_as(name);
+}
+
+/// The hint prefers what is up: an uplink of a name that is down has no other beside it.
+[[gnu::noinline]] bool Pipeline::choose_named(Express& packet, const policy::LabelList& names) {
+    return std::any_of(names.begin(), names.end(), [&](policy::Label name) {
+        return choose_likely(packet, name) ||
+               (packet.uplink.name() != name && choose_any(packet, kNamedAndUp, up_as(name)));
+    });
 }
 
 /// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a
@@ -162,14 +168,14 @@ inline bool Pipeline::may_encap(Express& packet) {
 }
 
 /// A packet to a node from frame to frame. False: the packet is as it came.
-bool Pipeline::express_encap(Express& packet, Tally& tally) {
+bool Pipeline::express_encap(Express& packet) {
     const unsigned length = packet.ip->total_length.host();
     if (!may_encap(packet) || !leads(wire::Ipv4Address{packet.uplink.care_of()}) ||
         length + sizeof(TunnelHeaders) > egress_.mtu) {
         return false;
     }
     decrement_ttl(*packet.ip);
-    tally.add(length);
+    carried_.down.add(length);
     enter_tunnel(packet, length, egress_);
     return true;
 }

@@ -28,9 +28,9 @@ class LabelList {
             push_back(label);
         }
     }
-    /// Appends; a label that is already there or does not fit is left out and false returned.
+    /// Appends; a label that is 0, already there or one too many is left out and false returned.
     constexpr bool push_back(Label label) noexcept {
-        if (size_ == kMaxUplinks || contains(label)) {
+        if (label == 0 || size_ == kMaxUplinks || contains(label)) {
             return false;
         }
         labels_[size_++] = label;
@@ -38,6 +38,8 @@ class LabelList {
     }
     constexpr bool contains(Label label) const noexcept { return std::find(begin(), end(), label) != end(); }
     constexpr std::size_t size() const noexcept { return size_; }
+    /// The first one; 0: the list is empty.
+    constexpr Label preferred() const noexcept { return labels_[0]; }
     constexpr bool empty() const noexcept { return size_ == 0; }
     constexpr Label operator[](std::size_t index) const noexcept { return labels_[index]; }
     constexpr const Label* begin() const noexcept { return labels_.data(); }

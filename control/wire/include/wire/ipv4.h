@@ -27,7 +27,7 @@ class Ipv4Address {
     /// True for an address that one host can own: not 0/8, 127/8, 224/4, 240/4 or the limited broadcast.
     constexpr bool is_unicast() const noexcept {
         const std::uint32_t first = value_ >> 24;
-        return first != 0 && first != 127 && first < 224;
+        return first - 1 < 223 && first != 127;
     }
     std::string to_string() const;
 

@@ -83,18 +83,20 @@ class Pipeline {
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
     void sort(Express& packet, rte_mbuf** frames, unsigned at, unsigned count, std::uint64_t our_mac) const;
-    void count_carried(const Carried& carried);
-    void act(std::uint16_t port, rte_mbuf** frames, unsigned i, unsigned& done, Carried& carried);
+    void count_carried();
+    void act(std::uint16_t port, rte_mbuf** frames, unsigned i, unsigned& done);
     void look_up_policies(unsigned at, unsigned count);
     static void begin_policy(Express& packet);
     bool may_decap(const Express& packet) const;
     bool tuple_holds(const Express& packet, const UdpHeader& udp) const;
-    bool express_decap(Express& packet, Tally& tally);
+    bool express_decap(Express& packet);
     bool may_encap(Express& packet);
     const policy::Choice* choice_of(const Express& packet);
     bool choose(Express& packet);
+    static bool choose_likely(Express& packet, policy::Label name);
+    static bool choose_named(Express& packet, const policy::LabelList& names);
     static bool choose_any(Express& packet, std::uint64_t mask, std::uint64_t wanted);
-    bool express_encap(Express& packet, Tally& tally);
+    bool express_encap(Express& packet);
     void enter_tunnel(const Express& packet, unsigned length, const Egress& egress);
     bool leads(wire::Ipv4Address to);
     bool resolve(tables::Route route, std::uint32_t next_hop);
@@ -203,6 +205,7 @@ class Pipeline {
     be32 home_agent_;
     std::uint64_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
     Egress egress_;               ///< the last way out that a packet of this call took
+    Carried carried_;             ///< by this call in the express lane, not yet in the counters
     bool large_seen_ = false;     ///< a packet of this call has a policy that is worth looking up in steps
     bool indexed_ = false;        ///< one of the last call that encapsulated had: it is done in advance
     std::array<Express, kBurst> express_;
