@@ -103,7 +103,7 @@ bench-mn: deps  ## the node's fast path beside a bare cable, VXLAN and wireguard
 	ninja -C $(BUILD) bench-veth
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/mn/run.py --build $(BUILD)
 
-papers: deps  ## repeat the selection papers' evaluations: build/papers/report.html (4 minutes)
+papers: deps  ## repeat the selection papers' evaluations: build/papers/report.html (6 minutes)
 	tools/build $(BUILD) $(SETUP)
 	ninja -C $(BUILD) bench/papers/bench-papers
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/papers/run.py --build $(BUILD) $(if $(SEEDS),--seeds $(SEEDS))
