@@ -202,12 +202,12 @@ class TableBuilder {
         if (candidate->unconditional()) {
             const auto [known, fresh] = alone_.try_emplace(*candidate, next);
             if (fresh) {
-                choices.push_back({*candidate});
+                choices.push_back({static_cast<const Choice&>(*candidate)});
             }
             return known->second;
         }
         do {
-            choices.push_back({*candidate});
+            choices.push_back({static_cast<const Choice&>(*candidate)});
         } while (!candidate++->unconditional());
         return next;
     }

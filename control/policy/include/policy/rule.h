@@ -45,6 +45,7 @@ class LabelList {
     constexpr const Label* begin() const noexcept { return labels_.data(); }
     constexpr const Label* end() const noexcept { return labels_.data() + size_; }
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated comparison with 0 for a pointer's
     friend constexpr auto operator<=>(const LabelList&, const LabelList&) noexcept = default;
 
   private:
@@ -59,6 +60,7 @@ struct PortRange {
 
     constexpr bool any() const noexcept { return first == 0 && last == 65535; }
     constexpr bool contains(std::uint16_t port) const noexcept { return first <= port && port <= last; }
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated comparison with 0 for a pointer's
     friend constexpr auto operator<=>(const PortRange&, const PortRange&) noexcept = default;
 };
 

@@ -35,6 +35,7 @@ struct Choice {
         return (protocol == kAnyProtocol || protocol == flow.protocol) &&
                (ports.any() || (flow.has_port && ports.contains(flow.port)));
     }
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated comparison with 0 for a pointer's
     friend constexpr auto operator<=>(const Choice&, const Choice&) noexcept = default;
 };
 
