@@ -253,6 +253,7 @@ Status Dataplane::make_loops() {
                                 .reassembly = {.datagrams = wanted.reassembly_datagrams,
                                                .buffers = ports::reassembly_buffers(pool_needs(config_)),
                                                .timeout_ms = wanted.reassembly_timeout_ms},
+                                .resend_ms = wanted.resend_ms,
                                 .may_sleep = may_sleep(),
                                 .places = places_};
     std::vector<worker::PortQueues> queues;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pipeline/resend.h"
 #include "worker/redistribution.h"
 
 namespace homeward {
@@ -44,6 +45,7 @@ ports::PoolNeeds pool_needs(const config::HomeAgent& config) {
     if (needs.workers > 1 && config.dataplane.redistribution != config::Redistribution::never) {
         needs.between_workers = worker::Redistribution::kPerWorker;
     }
+    needs.resend = config.dataplane.resend_ms != 0 ? pipeline::Resend::kBuffers : 0;
     return needs;
 }
 

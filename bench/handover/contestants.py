@@ -56,17 +56,20 @@ class Contestant:
 
 
 class Homeward(Contestant):
-    """`handover`, `policy`: what its configuration says beside the defaults. Options that this build does not know make
-    it stand aside."""
+    """`handover`, `policy`: what its configuration says beside the defaults; `numbered`: tunnel packets have numbers.
+    Options that this build does not know make it stand aside."""
 
     aggregates = True
 
-    def __init__(self, name="homeward", handover=None, policy=None):
+    def __init__(self, name="homeward", handover=None, policy=None, numbered=False):
         super().__init__()
         self.name = name
+        self.numbered = {"sequence_numbers": numbered}
         self.handover, self.policy = handover or {}, policy or {}
 
     def _configure(self, node):
+        node.config["tunnel"] = self.numbered
+        self.net.ha.config["registration"] = self.numbered
         node.config["handover"] = HOLD_DOWN | self.handover
         node.write_policy({**BY_PORT, **self.policy})
 
@@ -79,7 +82,7 @@ class Homeward(Contestant):
             "node": {"nai": "a@b", "home_address": HOME_ADDRESS, "home_agent": HOME_AGENT,
                      "association": {"spi": 256, "key": "00" * 16}},
             "uplinks": [{"name": "wlan", "interface": "wlan0", "label": 1}, {"name": "cellular", "interface": "rmnet0", "label": 2}],
-            "policy": {**BY_PORT, **self.policy}, "handover": HOLD_DOWN | self.handover}))
+            "policy": {**BY_PORT, **self.policy}, "tunnel": self.numbered, "handover": HOLD_DOWN | self.handover}))
         done = run([binary("homeward"), "check", file], check=False)
         return "" if done.returncode == 0 else (done.stderr or done.stdout).strip()
 
@@ -223,7 +226,7 @@ class Mptcp(Contestant):
 def contestants():
     return [
         Homeward(),
-        Homeward("homeward_hold", handover={"hold": True}),
+        Homeward("homeward_hold", handover={"hold": True}, numbered=True),
         Homeward("homeward_spread", policy={"rules": [{"name": "all", "correspondent": "0.0.0.0/0", "mode": "spread",
                                                        "prefer": ["wlan", "cellular"]}]}),
         Routed(), WireguardGo(), Mptcp(),

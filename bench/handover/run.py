@@ -92,6 +92,8 @@ class Bench:
         if outcome.accounts:
             for what in ("lost", "duplicates", "reordered"):
                 self.figures.add(f"{name}.{what}", [sum(account[what] for account in outcome.accounts.values())], "messages")
+            for way, account in outcome.accounts.items():
+                self.figures.add(f"{name}.{way}.reordered", [account["reordered"]], "messages")
             self.figures.add(f"{name}.late_ms", [max(account["late_ms"] for account in outcome.accounts.values())], "ms")
         endless = " (no end in sight)" if any(map(math.isinf, outcome.interruptions_ms)) else ""
         stall = f", stalls without an event up to {max(outcome.stalls_ms):.1f} ms" if outcome.stalls_ms else ""

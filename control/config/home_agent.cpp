@@ -147,7 +147,7 @@ void read_reassembly(const Value& value, Dataplane& out) {
 void read_dataplane(const Value& value, Dataplane& out) {
     const Map map{value,
                   {"workers", "cores", "huge_pages", "memory", "idle", "redistribution", "eal", "udp_checksum", "ecn",
-                   "clamp_mss", "icmp_errors_per_s", "reassembly", "exception_pps"}};
+                   "clamp_mss", "icmp_errors_per_s", "resend", "reassembly", "exception_pps"}};
     if (const auto found = map.find("workers")) {
         out.workers = found->number<unsigned>(1, 127);
     }
@@ -182,6 +182,9 @@ void read_dataplane(const Value& value, Dataplane& out) {
     read_tunnel_choices(map, out.ecn, out.clamp_mss);
     if (const auto found = map.find("icmp_errors_per_s")) {
         out.icmp_errors_per_s = found->number<std::uint32_t>(0, 1'000'000);
+    }
+    if (const auto found = map.find("resend")) {
+        out.resend_ms = static_cast<std::uint32_t>(found->duration(milliseconds{0}, milliseconds{1000}).count());
     }
     if (const auto found = map.find("reassembly")) {
         read_reassembly(*found, out);

@@ -60,6 +60,7 @@ std::vector<std::string> needs_restart(const HomeAgent& current, const HomeAgent
     found.compare("dataplane.idle", a.idle, b.idle);
     found.compare("dataplane.redistribution", a.redistribution, b.redistribution);
     found.compare("dataplane.eal", a.eal, b.eal);
+    found.compare("dataplane.resend", a.resend_ms, b.resend_ms);
     found.compare("dataplane.reassembly.datagrams", a.reassembly_datagrams, b.reassembly_datagrams);
     found.compare("dataplane.reassembly.memory", a.reassembly_memory_mb, b.reassembly_memory_mb);
     found.compare("dataplane.reassembly.timeout", a.reassembly_timeout_ms, b.reassembly_timeout_ms);

@@ -186,9 +186,13 @@ void Pipeline::wrap(Packet& packet) {
     if (headers == nullptr) {
         return drop(packet, Drop::encap_no_headroom);
     }
-    write_tunnel(*headers, inner, packet.uplink, number_of(packet));
+    const std::uint16_t number = number_of(packet);
+    write_tunnel(*headers, inner, packet.uplink, number);
     packet.ip = &headers->ip;
     packet.wrapped = true;
+    if (number != 0) {
+        make_copies(packet, inner, number);
+    }
     counters_.count(Event::downlink_packets);
     counters_.count(Event::downlink_bytes, inner.total_length.host());
     transmit(packet);
@@ -202,7 +206,7 @@ std::uint16_t Pipeline::number_of(const Packet& packet) const {
         return 0;
     }
     tables::Numbered& numbered = tables_.numberings().at(index);
-    return numbered.everything ? numbered.down.next() : std::uint16_t{0};
+    return numbered.everything || packet.second.present() ? numbered.down.next() : std::uint16_t{0};
 }
 
 /// Everything but the checksums. The outer packet is atomic (DF set), so that its id needs not be unique

@@ -16,7 +16,8 @@ Pipeline::Pipeline(const Config& config)
       tsc_hz_(config.tsc_hz),
       express_lane_(config.express),
       fragments_(rte_rand()),
-      reassembly_(config.reassembly, config.tsc_hz) {}
+      reassembly_(config.reassembly, config.tsc_hz),
+      resend_(config.resend_ms == 0 ? nullptr : std::make_unique<Resend>(config.resend_ms * config.tsc_hz / 1000)) {}
 
 Pipeline::~Pipeline() {
     for (Waiting::Entry& entry : waiting_.entries()) {
@@ -75,7 +76,8 @@ void Pipeline::run_general(std::uint16_t port, Source source, rte_mbuf** frames,
 }
 
 void Pipeline::tick(std::uint64_t now, Output& output) {
-    if (waiting_.empty() && reassembly_.empty() && early_.empty()) {
+    const bool resends = resend_ && !resend_->empty();
+    if (waiting_.empty() && reassembly_.empty() && early_.empty() && !resends) {
         return;
     }
     shared_ = &tables_.shared();
@@ -83,6 +85,10 @@ void Pipeline::tick(std::uint64_t now, Output& output) {
     now_ = now;
     if (!waiting_.empty()) {
         settle_neighbours();
+    }
+    if (resends) {
+        resend_->expire(now);
+        resend_lost();
     }
     expire_datagrams();
     if (!early_.empty()) {

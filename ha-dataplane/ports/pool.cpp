@@ -24,7 +24,9 @@ constexpr unsigned kCache = 256;
 constexpr unsigned kTunnelHeaders = 32;
 
 unsigned pool_size(const PoolNeeds& needs) {
-    return needs.workers * (needs.ports * kPerQueue + reassembly_buffers(needs) + needs.between_workers) + kException;
+    return needs.workers *
+               (needs.ports * kPerQueue + reassembly_buffers(needs) + needs.between_workers + needs.resend) +
+           kException;
 }
 
 std::uint16_t data_room(std::uint16_t largest_mtu) {

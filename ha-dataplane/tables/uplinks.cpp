@@ -179,6 +179,9 @@ void Tables::write_uplinks(Binding& binding, const ipc::Binding& record, Policy*
             binding.uplinks[slot].store(0, std::memory_order_release);
         }
     }
+    if ((placement.order & Binding::kNumbered) != 0) {
+        numberings_.changed();
+    }
 }
 
 bool Tables::remove_binding(wire::Ipv4Address home_address) {
@@ -195,6 +198,9 @@ void Tables::clear(Binding& binding, wire::Ipv4Address home_address) {
     for (unsigned slot = 0; slot < ipc::kMaxUplinks; ++slot) {
         forget_tuple(binding, slot, home_address.host());
         binding.uplinks[slot].store(0, std::memory_order_release);
+    }
+    if (binding.numbered.load(std::memory_order_relaxed) != 0) {
+        numberings_.changed();
     }
     point_to(binding, &closed_policy());
     point_to(binding, std::uint32_t{0});

@@ -38,6 +38,7 @@ Worker::Worker(unsigned number, Plan plan, const Surroundings& surroundings)
                                                              .pool = surroundings.pool,
                                                              .tsc_hz = rte_get_tsc_hz(),
                                                              .reassembly = surroundings.reassembly,
+                                                             .resend_ms = surroundings.resend_ms,
                                                          })) {
     if (around_.places.empty()) {
         for (std::uint16_t device = 0; device < plan_.tx.size(); ++device) {

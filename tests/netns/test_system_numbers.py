@@ -16,10 +16,10 @@ DELAYS = {"wlan": 5, "cellular": 40}
 class Numbered(HomewardSystem):
     """Both ends configured to number packets; the access links are emulated."""
 
-    def __init__(self, name, handover=None, agrees=True):
+    def __init__(self, name, handover=None, agrees=True, dataplane=None):
         super().__init__(name)
         self.access = {}
-        self.handover, self.agrees = handover or {}, agrees
+        self.handover, self.agrees, self.dataplane = handover or {}, agrees, dataplane or {}
 
     def access_cable(self, node, device, router, router_device):
         uplink = "wlan" if device == "wlan0" else "cellular"
@@ -29,12 +29,11 @@ class Numbered(HomewardSystem):
         self.mn.config["tunnel"] = {"sequence_numbers": True}
         self.mn.config["handover"] = {"hold_down": "300 ms", **self.handover}
         self.ha.config["registration"] = {"sequence_numbers": self.agrees}
+        if self.dataplane:
+            self.ha.config["dataplane"] = self.dataplane
         super().start()
         self.mn.wait_synchronised()
         return self
-
-    def drops(self, daemon):
-        return {drop["name"]: drop["packets"] for drop in daemon.admin.get("/v1/drops")["drops"]}
 
     def flow_down(self, port):
         return UdpFlow(self.ftp, self.mn_ns, HOME_ADDRESS, port, RATE)
@@ -97,3 +96,20 @@ def test_numbers_go_on_through_restarts_of_either_end(held):
     held.ha.start_dataplane()
     more(flow, 200)
     assert flow.stop()["duplicates"] == 0
+
+
+def test_what_went_into_a_cut_uplink_is_sent_again():
+    with Numbered("numbers-resend", {"resend": True}, dataplane={"resend": "300 ms"}) as system:
+        system.start()
+        flow = system.flow_down(6203)
+        more(flow, 60)
+        for _ in range(3):
+            system.access["wlan"].cut()
+            wait_until(lambda: not system.mn.admin.uplinks()["wlan"]["usable"], "the node to see the cut")
+            more(flow, 100)
+            system.access["wlan"].restore()
+            system.mn.wait_bound()
+            more(flow, 60)
+        result = flow.stop()
+        assert (result["missing"], result["duplicates"]) == ([], 0)
+        assert system.ha.admin.counters()["pipeline.resent_packets"] > 0

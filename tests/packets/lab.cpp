@@ -77,8 +77,8 @@ rte_mempool* make_pool(unsigned size) {
     return pool;
 }
 
-Lab::Lab(bool settled, bool express, const pipeline::Reassembly::Bounds& bounds)
-    : pool_(make_pool(255)),
+Lab::Lab(bool settled, bool express, const pipeline::Reassembly::Bounds& bounds, std::uint32_t resend_ms)
+    : pool_(make_pool(resend_ms == 0 ? 255 : 2047)),
       counters_(std::make_unique<homeward::stats::Counters>()),
       output_(std::make_unique<pipeline::Output>()) {
     tables_.set_port(kAccess, {.name = "access", .mac = kAccessMac, .present = true});
@@ -111,6 +111,7 @@ Lab::Lab(bool settled, bool express, const pipeline::Reassembly::Bounds& bounds)
                                                                                 .pool = pool_,
                                                                                 .tsc_hz = kHz,
                                                                                 .reassembly = bounds,
+                                                                                .resend_ms = resend_ms,
                                                                                 .express = express});
 }
 

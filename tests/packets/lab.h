@@ -74,7 +74,8 @@ class Lab {
   public:
     static constexpr pipeline::Reassembly::Bounds kBounds = {.datagrams = 64, .buffers = 128, .timeout_ms = 1000};
 
-    explicit Lab(bool settled = true, bool express = true, const pipeline::Reassembly::Bounds& bounds = kBounds);
+    explicit Lab(bool settled = true, bool express = true, const pipeline::Reassembly::Bounds& bounds = kBounds,
+                 std::uint32_t resend_ms = 0);
     ~Lab();
 
     tables::Tables& tables() { return tables_; }

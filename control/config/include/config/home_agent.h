@@ -72,6 +72,7 @@ struct Dataplane {
     ipc::Ecn ecn = ipc::Ecn::compatibility;
     bool clamp_mss = true;
     std::uint32_t icmp_errors_per_s = 100;
+    std::uint32_t resend_ms = 0;                ///< what left by a dead uplink in so long leaves again; 0: nothing
     std::uint32_t reassembly_datagrams = 1024;  ///< of fragmented tunnel packets, per worker
     std::uint32_t reassembly_memory_mb = 2;     ///< buffers held, per worker
     std::uint32_t reassembly_timeout_ms = 1000;

@@ -32,6 +32,7 @@ struct Packet {
     bool wrapped = false;       ///< carries our tunnel headers, UDP checksum still open
     bool waited = false;        ///< for its first fragment; it waits no more
     tables::UplinkWord uplink;  ///< chosen, or for `through` the one it came by
+    tables::UplinkWord second;  ///< of Mode::redundant: by which a copy leaves
     std::uint16_t tunnel_mtu = 0;
 
     unsigned length() const noexcept { return ip->total_length.host(); }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "pipeline/datagram.h"
 #include "pipeline/early_fragments.h"
@@ -15,6 +16,7 @@
 #include "pipeline/output.h"
 #include "pipeline/packet.h"
 #include "pipeline/reassembly.h"
+#include "pipeline/resend.h"
 #include "pipeline/token_bucket.h"
 #include "pipeline/waiting.h"
 #include "stats/counters.h"
@@ -52,7 +54,8 @@ class Pipeline {
         rte_mempool* pool = nullptr;  ///< for fragments and ICMP errors
         std::uint64_t tsc_hz = 0;
         Reassembly::Bounds reassembly{};
-        bool express = true;  ///< false: every packet goes through the general stages
+        std::uint32_t resend_ms = 0;  ///< how long what was sent can be sent again; 0: never
+        bool express = true;          ///< false: every packet goes through the general stages
     };
 
     static constexpr unsigned kBurst = 64;
@@ -158,6 +161,13 @@ class Pipeline {
     void wrap(Packet& packet);
     std::uint16_t number_of(const Packet& packet) const;
     void write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, tables::UplinkWord uplink, std::uint16_t number);
+    // copies.cpp
+    bool take_second_up(Packet& packet, const policy::LabelList& names) const;
+    rte_mbuf* share_payload(const Packet& packet);
+    void make_copies(const Packet& packet, const Ipv4Header& inner, std::uint16_t number);
+    void wrap_copy(rte_mbuf* payload, const Ipv4Header& inner, tables::UplinkWord uplink, std::uint16_t number);
+    void resend_lost();
+    static bool carries(const tables::Binding& binding, tables::UplinkWord uplink);
     // early_fragment.cpp
     bool hold_early(Packet& packet, const policy::Table& table, const policy::FlowKey& key);
     void release_early(const Ipv4Header& first);
@@ -231,6 +241,8 @@ class Pipeline {
     EarlyFragments early_;
     Reassembly reassembly_;
     Waiting waiting_;
+    std::unique_ptr<Resend> resend_;  ///< null: nothing is sent again
+    std::uint32_t resend_changes_ = 0;
     std::array<Packet, kPackets> packets_;
 };
 

@@ -99,6 +99,7 @@ struct PoolNeeds {
     std::uint16_t largest_mtu = 1500;
     unsigned reassembly_mb = 0;    ///< of buffers that each worker may hold for reassembly
     unsigned between_workers = 0;  ///< packets that may lie in rings to each worker
+    unsigned resend = 0;           ///< buffers that each worker may keep to send again
 };
 
 /// The mbuf pool for the ports of one NUMA socket.

@@ -85,6 +85,9 @@ namespace homeward::stats {
     X(uplink_bytes, "uplink_bytes")                           /* inner bytes of those */                             \
     X(downlink_packets, "downlink_packets")                   /* put into tunnels, fragments counted each */         \
     X(downlink_bytes, "downlink_bytes")                       /* inner bytes of those */                             \
+    X(downlink_copies, "downlink_copies")                     /* of those, sent by another uplink, too */            \
+    X(resent_packets, "resent_packets")                       /* of those, sent again after their uplink was lost */ \
+    X(copies_lost, "copies_lost")                             /* no buffer to send a packet again */                 \
     X(transit_packets, "transit_packets")                     /* routed without a tunnel on the way in */            \
     X(hairpin_packets, "hairpin_packets")                     /* from one node to another */                         \
     X(to_kernel_packets, "to_kernel_packets")                                                                        \

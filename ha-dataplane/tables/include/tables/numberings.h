@@ -34,7 +34,12 @@ class Numberings {
         return (*chunks_[index / kChunk].load(std::memory_order_acquire))[index % kChunk];
     }
 
+    /// Grows when an uplink of a numbered node is not what it was.
+    std::uint32_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
+
     // Writer.
+    /// After the change.
+    void changed() noexcept { changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
     /// One that knows nothing yet; 0: there are kMost already.
     std::uint32_t make(std::uint16_t run, bool everything, std::uint16_t first_number);
     /// Nobody can read it any more.
@@ -46,6 +51,7 @@ class Numberings {
     using Chunk = std::array<Numbered, kChunk>;
 
     std::array<std::atomic<Chunk*>, kMost / kChunk + 1> chunks_{};
+    std::atomic<std::uint32_t> changes_{0};
     // Writer only.
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::vector<std::uint32_t> free_;

@@ -31,6 +31,7 @@ struct Surroundings {
     std::vector<bool> multi_segment;   ///< by device: it sends chained mbufs
     rte_mempool* pool = nullptr;
     pipeline::Reassembly::Bounds reassembly{};
+    std::uint32_t resend_ms = 0;  ///< pipeline::Pipeline::Config
     bool may_sleep = false;
     std::vector<Place> places;                 ///< by port id; empty: each device is one port, of the same id
     Redistribution* redistribution = nullptr;  ///< null: no worker passes packets on
