@@ -140,7 +140,7 @@ MinRttResult minrtt(const std::vector<double>& wlan_mbps, double lte_mbps, const
     MinRttResult result;
     for (const double mbps : wlan_mbps) {
         double acked = 0;
-        for (int tick = 0; tick < ticks; ++tick, now += settings.tick_s) {
+        for (int tick = 0; tick < ticks; ++tick) {
             const double lost = wlan.take_lost();
             again += lost;
             result.lost += lost;
@@ -156,6 +156,7 @@ MinRttResult minrtt(const std::vector<double>& wlan_mbps, double lte_mbps, const
             const double over_lte = lte.tick(now, lte_mbps, settings.rto_s, arrivals);
             acked += wlan.tick(now, mbps, settings.rto_s, arrivals) + over_lte;
             result.over_lte += over_lte;
+            now += settings.tick_s;
         }
         result.series_mbps.push_back(acked);
     }

@@ -30,8 +30,9 @@ def percentile(values, share):
 
 
 def ratio(above, below):
-    """Of means."""
-    return statistics.fmean(above) / statistics.fmean(below)
+    """Of means; without end where nothing is below: few drawn walks may all have carried nothing."""
+    below = statistics.fmean(below)
+    return statistics.fmean(above) / below if below else math.inf
 
 
 def bootstrap(statistic, *columns, turns=500):
