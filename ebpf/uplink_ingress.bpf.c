@@ -2,6 +2,12 @@
 /* The fast path down: tc ingress on each uplink. Tunnel data from the home agent to this uplink's binding is checked,
  * stripped, and received again as homeward0's.
  *
+ *     uplink ──homeward_down──► homeward0                               large segments, UDP, bare ACKs, …
+ *                   └─► joiner ═══ GRO ──homeward_joined──► homeward0   TCP data that came packet by packet
+ *
+ * GRO does not know this tunnel, so the uplink's gives its packets one by one, each of which TCP would have to take and
+ * answer. What is inside goes through GRO again behind a pair of veths that nobody else uses.
+ *
  * What is not ordinary is left to the stack, and so to the uplink's socket and user space, which judges and counts it:
  * registration, answers to keepalives, outer fragments, options, lengths that disagree, a wrong inner header,
  * congestion that the inner packet cannot say, a SYN whose MSS may have to be clamped.
@@ -29,6 +35,16 @@ struct {
     __type(key, __u32);
     __type(value, struct homeward_traffic);
 } received SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, HOMEWARD_LABELS);
+    __type(key, __u32);
+    __type(value, struct homeward_joining);
+} joining SEC(".maps");
+
+/* homeward0's index, for homeward_joined. */
+const volatile __u32 home_interface = 0;
 
 /* RFC 6040 section 4.2, for what the inner packet can say; other rows of its table are user space's. */
 enum { NOT_ECT = 0, ECT_1 = 1, CE = 3 };
@@ -95,6 +111,53 @@ static __always_inline int strip(struct __sk_buff* skb) {
     return 0;
 }
 
+/* After a large segment, which takes the shorter way, as many packets follow it there: none of them overtakes it. */
+#define FOLLOWERS 64
+
+/* A bare ACK joins nothing, and tells its sender the less the later it comes. */
+static __always_inline int is_bare_ack(struct __sk_buff* skb, const struct iphdr* ip, __u32 at) {
+    const __u8 ack = 16, push = 8;
+    __u8 bytes[2]; /* data offset, flags */
+
+    return bpf_skb_load_bytes(skb, at + sizeof(*ip) + 12, bytes, sizeof(bytes)) ||
+           ((bytes[1] & ~push) == ack && bpf_ntohs(ip->tot_len) == sizeof(*ip) + (bytes[0] >> 4) * 4);
+}
+
+static __always_inline int joins(struct __sk_buff* skb, const struct homeward_tunnel_end* end, const struct iphdr* ip,
+                                 __u32 at) {
+    __u32 label = end->label;
+    struct homeward_joining* state;
+
+    if (!end->joiner || ip->protocol != IPPROTO_TCP ||
+        (ip->frag_off & bpf_htons(HOMEWARD_MORE_FRAGMENTS | HOMEWARD_FRAGMENT_OFFSET)))
+        return 0;
+    state = bpf_map_lookup_elem(&joining, &label);
+    if (!state)
+        return 0;
+    if (skb->gso_size) {
+        state->stay_apart = FOLLOWERS;
+        return 0;
+    }
+    if (state->stay_apart) {
+        state->stay_apart--;
+        return 0;
+    }
+    if (is_bare_ack(skb, ip, at))
+        return 0;
+    state->packets++;
+    return 1;
+}
+
+/* The joiner is an Ethernet device; what comes without a link header is given one. */
+static __always_inline int hand_to_joiner(struct __sk_buff* skb, const struct homeward_tunnel_end* end) {
+    const struct ethhdr header = {.h_proto = bpf_htons(ETH_P_IP)};
+
+    if (!end->link_header &&
+        (bpf_skb_change_head(skb, sizeof(header), 0) || bpf_skb_store_bytes(skb, 0, &header, sizeof(header), 0)))
+        return TC_ACT_SHOT;
+    return bpf_redirect(end->joiner, 0);
+}
+
 SEC("tc")
 int homeward_down(struct __sk_buff* skb) {
     __u32 key = skb->ifindex;
@@ -103,7 +166,7 @@ int homeward_down(struct __sk_buff* skb) {
     struct packet packet;
     struct wire_size size;
     __u32 at, inner_at;
-    int ecn;
+    int ecn, join;
 
     if (!end || skb->protocol != bpf_htons(ETH_P_IP))
         return TC_ACT_UNSPEC;
@@ -116,6 +179,7 @@ int homeward_down(struct __sk_buff* skb) {
     ecn = combined_ecn(packet.inner.tos, packet.outer.ip.tos);
     if (ecn < 0 || !size.packets || size.largest > end->mtu || (end->clamp_mss && is_syn(skb, &packet.inner, inner_at)))
         return TC_ACT_UNSPEC;
+    join = joins(skb, end, &packet.inner, inner_at);
     if (strip(skb))
         return TC_ACT_UNSPEC;
     if (ecn != (packet.inner.tos & ECN_MASK) && write_tos(skb, &packet.inner, (packet.inner.tos & ~ECN_MASK) | ecn, at))
@@ -124,5 +188,11 @@ int homeward_down(struct __sk_buff* skb) {
     traffic = bpf_map_lookup_elem(&received, &key);
     if (traffic)
         add_traffic(traffic, &size);
-    return bpf_redirect(end->interface, BPF_F_INGRESS);
+    return join ? hand_to_joiner(skb, end) : bpf_redirect(end->interface, BPF_F_INGRESS);
+}
+
+/* The joiner's far end, on which only homeward_down's packets arrive. */
+SEC("tc")
+int homeward_joined(struct __sk_buff* skb) {
+    return skb->protocol == bpf_htons(ETH_P_IP) ? bpf_redirect(home_interface, BPF_F_INGRESS) : TC_ACT_SHOT;
 }

@@ -108,16 +108,41 @@ void FastPath::open_up(const Steering& steering) {
 
 void FastPath::open_down() {
     down_ = uplink_ingress_bpf__open();
+    if (down_ != nullptr) {
+        down_->rodata->home_interface = static_cast<std::uint32_t>(settings_.interface);
+    }
     const int error = down_ == nullptr ? errno : uplink_ingress_bpf__load(down_);
     if (error != 0) {
         down_reason_ = refusal(error);
         uplink_ingress_bpf__destroy(std::exchange(down_, nullptr));
+        return;
     }
+    open_joiner();
+}
+
+void FastPath::open_joiner() {
+    joined_ = TrafficHook{};
+    joiner_.reset();
+    apart_reason_.clear();
+    Result<Joiner> joiner = Joiner::make(settings_.interface);
+    if (!joiner) {
+        apart_reason_ = joiner.error().text;
+        return;
+    }
+    Result<TrafficHook> hook = TrafficHook::attach(joiner->far(), TrafficHook::Direction::ingress,
+                                                   bpf_program__fd(down_->progs.homeward_joined));
+    if (!hook) {
+        apart_reason_ = hook.error().text;
+        return;
+    }
+    joiner_ = std::move(*joiner);
+    joined_ = std::move(*hook);
 }
 
 FastPath::~FastPath() {
     uplinks_.clear();
     egress_.detach();
+    joined_.detach();
     tunnel_egress_bpf__destroy(up_);
     uplink_ingress_bpf__destroy(down_);
 }
@@ -169,6 +194,7 @@ void FastPath::write_tunnel_end(policy::Label label, Carried& carried) {
     end.home_agent = uplink.home_agent.wire().raw();
     end.home_address = uplink.home_address.wire().raw();
     end.interface = static_cast<std::uint32_t>(settings_.interface);
+    end.joiner = joiner_ ? static_cast<std::uint32_t>(joiner_->near()) : 0;
     end.port = wire::be16{uplink.port}.raw();
     end.mtu = uplink.interface_mtu;
     end.label = label;
@@ -207,8 +233,21 @@ void FastPath::clear(policy::Label label) {
     }
 }
 
+/// Once lost, it is made anew with every call until that succeeds; where it could not be made at the start, it cannot
+/// now.
+bool FastPath::repair_joiner() {
+    if (down_ == nullptr || !joiner_ || joined_.present()) {
+        return false;
+    }
+    open_joiner();
+    for (auto& [label, carried] : uplinks_) {
+        write_tunnel_end(label, carried);
+    }
+    return true;
+}
+
 bool FastPath::repair() {
-    bool changed = false;
+    bool changed = repair_joiner();
     if (up_ != nullptr && !egress_.present()) {
         egress_ = TrafficHook{};
         Result<TrafficHook> hook = TrafficHook::attach(settings_.interface, TrafficHook::Direction::egress, up_fd());
@@ -242,7 +281,10 @@ FastPath::Way FastPath::down(policy::Label label) const {
     if (!down_reason_.empty() || found == uplinks_.end()) {
         return {false, down_reason_};
     }
-    return {found->second.down_reason.empty(), found->second.down_reason};
+    if (!found->second.down_reason.empty()) {
+        return {false, found->second.down_reason};
+    }
+    return {true, joiner_ ? "joins TCP segments" : "TCP segments stay apart: " + apart_reason_};
 }
 
 FastPath::Traffic FastPath::sent(policy::Label label) const {
@@ -251,6 +293,10 @@ FastPath::Traffic FastPath::sent(policy::Label label) const {
 
 FastPath::Traffic FastPath::received(policy::Label label) const {
     return down_ != nullptr ? sum_of<Traffic>(bpf_map__fd(down_->maps.received), label) : Traffic{};
+}
+
+std::uint64_t FastPath::joined(policy::Label label) const {
+    return down_ != nullptr ? sum_of<homeward_joining>(bpf_map__fd(down_->maps.joining), label).packets : 0;
 }
 
 int FastPath::up_fd() const {

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "homeward/fast_path.h"
 #include "homeward/steering.h"
 
 namespace homeward::bpf {
@@ -18,6 +19,9 @@ inline void accumulate(std::uint64_t& sum, std::uint64_t value) {
 inline void accumulate(homeward_traffic& sum, const homeward_traffic& value) {
     sum.packets += value.packets;
     sum.bytes += value.bytes;
+}
+inline void accumulate(homeward_joining& sum, const homeward_joining& value) {
+    sum.packets += value.packets;
 }
 
 /// One element of a per-CPU array, summed over the CPUs; zero when it cannot be read.

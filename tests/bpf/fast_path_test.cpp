@@ -40,6 +40,7 @@ constexpr std::uint8_t kTcp = 6, kUdp = 17, kIcmp = 1;
 constexpr std::uint8_t kSyn = 2, kAck = 16;
 // A test run takes what stands where an Ethernet type would for the protocol: with this home address it reads IPv4.
 constexpr const char* kHome = "8.0.0.12";
+constexpr std::uint64_t kFirstCpu = 1;  // as a mask
 
 wire::Ipv4Address ip(const char* text) {
     return *wire::Ipv4Address::parse(text);
@@ -205,9 +206,11 @@ class FastPathTest : public testing::Test {
     }
     void usable(policy::Label label, bool value) { ASSERT_TRUE(steering->set_uplink(label, value, label)); }
 
-    Outcome down(const Bytes& frame) const {
+    /// `segment`: not 0 for what the link joined to one large segment of such packets.
+    Outcome down(const Bytes& frame, std::uint32_t segment = 0) const {
         __sk_buff context{};
         context.ifindex = static_cast<std::uint32_t>(index("wlan0"));
+        context.gso_size = segment;
         return run(fast->down_fd(), frame, context);
     }
     int up(const Bytes& packet) const { return run(fast->up_fd(), packet, {}).verdict; }
@@ -286,6 +289,78 @@ TEST_F(FastPathTest, DownRows) {
     EXPECT_EQ(fast->received(kWlan).packets, expected.packets);
     EXPECT_EQ(fast->received(kWlan).bytes, expected.bytes);
     EXPECT_EQ(fast->received(kWwan).packets, 0U);
+}
+
+struct JoiningRow {
+    const char* name;
+    Inner packet;
+    bool joined = false;
+};
+
+TEST_F(FastPathTest, TcpDataGoesToTheJoiner) {
+    constexpr std::uint8_t kFin = 1, kPush = 8;
+    const std::vector<JoiningRow> rows{
+        {"data", {.protocol = kTcp}, true},
+        {"data with PSH", {.protocol = kTcp, .tcp_flags = kAck | kPush}, true},
+        {"one byte", {.protocol = kTcp, .size = 41}, true},
+        {"bare ACK", {.protocol = kTcp, .size = 40}},
+        {"bare FIN stays behind the data", {.protocol = kTcp, .size = 40, .tcp_flags = kAck | kFin}, true},
+        {"fragment", {.protocol = kTcp, .fragment = 8}},
+        {"UDP", {.protocol = kUdp}},
+    };
+    std::uint64_t expected = 0;
+    for (const JoiningRow& row : rows) {
+        EXPECT_EQ(down(tunnelled(inner(row.packet))).verdict, kTaken) << row.name;
+        expected += row.joined ? 1 : 0;
+        EXPECT_EQ(fast->joined(kWlan), expected) << row.name;
+    }
+}
+
+TEST_F(FastPathTest, NothingOvertakesALargeSegment) {
+    ASSERT_EQ(::sched_setaffinity(0, sizeof kFirstCpu, reinterpret_cast<const cpu_set_t*>(&kFirstCpu)), 0)
+        << "what is seen is kept per CPU";
+    // A test run cannot say that the segment is TCP's, so the kernel does not let the program strip it, which by then
+    // has noted it.
+    EXPECT_EQ(down(tunnelled(inner({.protocol = kTcp, .size = 1240})), 400).verdict, kLeft);
+    for (int i = 0; i < 64; ++i) {
+        EXPECT_EQ(down(tunnelled(inner({.protocol = kTcp}))).verdict, kTaken);
+    }
+    EXPECT_EQ(fast->joined(kWlan), 0U);
+    EXPECT_EQ(down(tunnelled(inner({.protocol = kTcp}))).verdict, kTaken);
+    EXPECT_EQ(fast->joined(kWlan), 1U);
+}
+
+TEST_F(FastPathTest, TheJoinerIsReplacedWhenSomebodyTakesItAway) {
+    EXPECT_EQ(fast->down(kWlan).reason, "joins TCP segments");
+    sh("ip link del home0-in");
+    EXPECT_TRUE(fast->repair());
+    EXPECT_FALSE(fast->repair());
+    sh("ip link show home0-gro | grep -q LOWER_UP && ! ip -6 address show dev home0-gro | grep -q inet6");
+    sh("tc filter show dev home0-gro ingress | grep -q homeward_joined");
+    EXPECT_EQ(down(tunnelled(inner({.protocol = kTcp}))).verdict, kTaken);
+    EXPECT_EQ(fast->joined(kWlan), 1U);
+    fast.reset();
+    sh("! ip link show home0-in 2>/dev/null && ! ip link show home0-gro 2>/dev/null");
+}
+
+TEST_F(FastPathTest, WithoutAJoinerSegmentsStayApart) {
+    fast.reset();
+    UniqueFd somebodys = open_tun("home0-in");
+    open({});
+    const FastPath::Way way = fast->down(kWlan);
+    EXPECT_TRUE(way.fast);
+    EXPECT_EQ(way.reason, "TCP segments stay apart: there is another device called home0-in");
+    EXPECT_EQ(down(tunnelled(inner({.protocol = kTcp}))).verdict, kTaken);
+    EXPECT_EQ(fast->joined(kWlan), 0U);
+    fast.reset();
+    sh("ip link show home0-in >/dev/null");
+}
+
+TEST_F(FastPathTest, AJoinerThatAnEarlierRunLeftIsReplaced) {
+    fast.reset();
+    sh("ip link add home0-in type veth peer name home0-gro");
+    open({});
+    EXPECT_EQ(fast->down(kWlan).reason, "joins TCP segments");
 }
 
 /// RFC 6040, section 4.2; -1: user space drops it and says so. As combine_ecn in mn-agent/tunnel.

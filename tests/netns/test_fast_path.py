@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 import pytest
+from harness.capture import read_pcap
 from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_SERVER, HomewardSystem, binary, unmet_needs
 from harness.process import wait_until
 from harness.yaml import dump
@@ -85,17 +86,27 @@ def test_both_directions_stay_in_the_kernel(system):
     carries(net, "wlan", FTP_SERVER, True, True)
     carries(net, "cellular", VIDEO_SERVER, True, True)
     shown = net.mn.command("show", "uplinks").stdout
-    assert shown.count("up fast, down fast") == 2
+    assert shown.count("up fast, down fast (joins TCP segments)") == 2
     rule = net.mn.admin.get("/v1/policy")["rules"][0]
     assert rule["name"] == "video" and rule["packets"] >= 190 and rule["bytes"] > rule["packets"] * 28
 
 
-@pytest.mark.parametrize("offload", ["on", "off"])
-def test_tcp_runs_through_it(system, offload):
+def largest_down(capture):
+    """Of TCP's packets to the node on homeward0."""
+    home = bytes(map(int, HOME_ADDRESS.split(".")))
+    return max(length for _, packet, length in read_pcap(capture.stop()) if packet[16:20] == home)
+
+
+@pytest.mark.parametrize("offload, gro", [("on", "off"), ("off", "off")])
+def test_tcp_runs_through_it(system, offload, gro):
     for namespace, device in ((system.mn_ns, "wlan0"), (system.ap, "wlan")):
-        namespace.run("ethtool", "-K", device, "tx", offload, "tso", offload, "gso", offload)
+        namespace.run("ethtool", "-K", device, "tx", offload, "tso", offload, "gso", offload, "gro", gro)
     net = started(system)
     before = net.mn.admin.counters()
+    # The home agent's frames come one by one here; where GRO does not wait, there is nothing to join them with.
+    for device in ("wlan0", "homeward0-gro"):
+        net.mn_ns.run("sh", "-c", f"echo 1000000 > /sys/class/net/{device}/gro_flush_timeout")
+    inside = net.mn_ns.capture("homeward0", expression="tcp", snap=64)
     for down in (False, True):
         assert tcp(net, down) > 10
     after = net.mn.admin.counters()
@@ -104,6 +115,7 @@ def test_tcp_runs_through_it(system, offload):
                        for kind in ("packets", "fast_packets"))
         # SYNs pass through user space, which clamps their MSS.
         assert total > 1000 and 0 < total - fast < 100
+    assert largest_down(inside) > 1468, "packets are joined before TCP sees them"
 
 
 def test_it_can_be_switched_off(system):
@@ -145,6 +157,26 @@ def test_a_link_that_returns_without_its_qdisc_falls_back_and_is_repaired(system
     carries(net, "wlan", FTP_SERVER, True, True)
 
 
+def test_without_the_pair_that_joins_segments_they_stay_apart(system):
+    system.mn_ns.ip("link", "add", "homeward0-in", "type", "bridge")
+    net = started(system)
+    assert paths(net) == {"wlan": ("fast", "fast"), "cellular": ("fast", "fast")}
+    assert reasons(net, "down") == {"TCP segments stay apart: there is another device called homeward0-in"}
+    assert tcp(net, True) > 10
+    assert net.mn.process.stop() == 0
+    assert "homeward0-in" in net.mn_ns.devices()
+
+
+def test_the_pair_that_joins_segments_is_put_back(system):
+    net = started(system)
+    net.mn_ns.ip("link", "delete", "homeward0-in")
+    assert net.mn_ns.ping(FTP_SERVER).returncode == 0
+    wait_until(lambda: "homeward_joined" in net.mn_ns.tc("filter", "show", "dev", "homeward0-gro", "ingress", check=False).stdout,
+               "the pair is there again")
+    assert reasons(net, "down") == {"joins TCP segments"}
+    assert tcp(net, True) > 10
+
+
 def test_others_programs_on_the_link_stay(system):
     net = system
     net.mn_ns.tc("qdisc", "add", "dev", "wlan0", "clsact")
@@ -162,6 +194,7 @@ def test_nothing_of_it_stays_behind(system):
     assert "clsact" in net.mn_ns.tc("qdisc", "show").stdout
     assert net.mn.process.stop() == 0
     assert "clsact" not in net.mn_ns.tc("qdisc", "show").stdout
+    assert not any(device.startswith("homeward0") for device in net.mn_ns.devices())
 
 
 def test_after_kill_9_the_next_run_takes_over(system):

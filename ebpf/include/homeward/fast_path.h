@@ -31,12 +31,20 @@ struct homeward_tunnel_end {
     __be32 home_agent;
     __be32 home_address;
     __u32 interface; /* index of homeward0's */
+    __u32 joiner;    /* index of the device behind which GRO joins TCP packets again; 0: there is none */
     __be16 port;     /* the node's */
     __u16 mtu;       /* of homeward0, which takes no more from a program */
     __u8 label;
     __u8 link_header; /* bytes in front of the IPv4 header: 14 Ethernet, 0 none */
     __u8 clamp_mss;   /* as above */
     __u8 reserved;
+};
+
+/* What came of the way down's TCP on one CPU: per-CPU array indexed by label. Writer: the program. */
+struct homeward_joining {
+    __u64 packets;    /* handed to the joiner */
+    __u32 stay_apart; /* so many more go past it: the link itself hands over large segments */
+    __u32 reserved;
 };
 
 #endif

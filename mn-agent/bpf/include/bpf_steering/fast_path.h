@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "bpf_steering/joiner.h"
 #include "bpf_steering/steering.h"
 #include "bpf_steering/traffic_hook.h"
 #include "homeward/fast_path.h"
@@ -45,7 +47,7 @@ class FastPath {
     };
     struct Way {
         bool fast = false;
-        std::string reason;  ///< of slowness
+        std::string reason;  ///< of slowness; on the way down of a fast one, too: what becomes of TCP
     };
     using Traffic = homeward_traffic;
 
@@ -67,6 +69,8 @@ class FastPath {
     /// Inner packets that never visited user space.
     Traffic sent(policy::Label label) const;
     Traffic received(policy::Label label) const;
+    /// Packets of `received` that were given to the joiner.
+    std::uint64_t joined(policy::Label label) const;
 
     /// For BPF_PROG_TEST_RUN; negative: not loaded.
     int up_fd() const;
@@ -81,6 +85,8 @@ class FastPath {
     explicit FastPath(Settings settings) : settings_(std::move(settings)) {}
     void open_up(const Steering& steering);
     void open_down();
+    void open_joiner();
+    bool repair_joiner();
     void write_path(policy::Label label, Carried& carried);
     void write_tunnel_end(policy::Label label, Carried& carried);
     void attach_ingress(Carried& carried);
@@ -91,6 +97,9 @@ class FastPath {
     uplink_ingress_bpf* down_ = nullptr;
     std::string up_reason_, down_reason_;
     TrafficHook egress_;
+    std::optional<Joiner> joiner_;
+    TrafficHook joined_;  ///< at the joiner's far end
+    std::string apart_reason_;
     std::map<policy::Label, Carried> uplinks_;
 };
 
