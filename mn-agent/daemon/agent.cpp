@@ -215,6 +215,7 @@ void Agent::sample() {
     update_mtu();
     if (fast_path_ && fast_path_->repair()) {
         report("fast-path", "the fast path was put back where it could be");
+        update_fast_path();
     }
     pump();
 }

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "agent.h"
+#include "tunnel/uplink_socket.h"
 
 namespace homeward::mn {
 
@@ -59,6 +60,7 @@ void Agent::update_fast_path(unsigned slot) {
     known.interface_mtu = static_cast<std::uint16_t>(std::min(interface_mtu_, 65535U));
     known.clamp_mss = config_.clamp_mss;
     fast_path_->set(label, known);
+    tunnel::allow_trains(uplink.socket, config_.offload && !way_down(slot).fast);
 }
 
 void Agent::update_fast_path() {

@@ -53,10 +53,8 @@ Result<UniqueFd> open_uplink_socket(const SocketSettings& settings) {
         (settings.zero_checksum && !option(socket, SOL_SOCKET, SO_NO_CHECK, 1))) {
         return failure(settings, "socket options");
     }
-    // A kernel without it gives one datagram at a time, as it did before.
     if (settings.trains) {
-        constexpr int kUdpGro = 104;  // UDP_GRO, Linux 5.0
-        option(socket, IPPROTO_UDP, kUdpGro, 1);
+        allow_trains(socket, true);
     }
     // Beyond the system's limit when we may; a smaller buffer is no fault.
     if (!option(socket, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer)) {
@@ -68,6 +66,12 @@ Result<UniqueFd> open_uplink_socket(const SocketSettings& settings) {
                        " (no default route there? set uplinks[].gateway)");
     }
     return socket;
+}
+
+void allow_trains(const UniqueFd& socket, bool allowed) {
+    constexpr int kUdpGro = 104;  // UDP_GRO, Linux 5.0
+    // A kernel without it gives one datagram at a time, as it did before.
+    option(socket, IPPROTO_UDP, kUdpGro, allowed ? 1 : 0);
 }
 
 std::uint16_t local_port(const UniqueFd& socket) {

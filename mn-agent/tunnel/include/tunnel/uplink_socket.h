@@ -23,6 +23,9 @@ struct SocketSettings {
 /// the home agent send data to the source port of the latest request). DF is always set; path MTU is the kernel's.
 Result<UniqueFd> open_uplink_socket(const SocketSettings& settings);
 
+/// Lets the kernel put received datagrams together, or not: before tc ingress, where a train is nothing that the fast
+/// path's program could strip.
+void allow_trains(const UniqueFd& socket, bool allowed);
 /// The source port of an open socket.
 std::uint16_t local_port(const UniqueFd& socket);
 /// What the kernel knows of the path MTU to the home agent, outer packet; 0: unknown.
