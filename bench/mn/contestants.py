@@ -59,8 +59,12 @@ class Homeward(OnWire):
         self.registrar = None
 
     def build(self, path):
-        end_tunnel(path.host, "tc/far_out")
-        path.lead(self.mtu, None)
+        if self.real_frames:
+            path.end_tunnel(self.mtu)
+        else:
+            # Nothing is cut: the cable itself takes what TCP makes.
+            end_tunnel(path.host, "tc/far_out")
+            path.lead(self.mtu, None)
         self.registrar = Registrar(path.host, AGENT, bytes.fromhex(KEY))
         system = types.SimpleNamespace(net=path.net, sockets=path.directory(), daemon=lambda name: [binary(name)])
         node = MobileNode(system, path.node)

@@ -7,14 +7,18 @@
 Traffic runs between HOME and HOST through a tunnel that has an end in each namespace, or through none.
 """
 
+import json
 import sys
 
+from harness.build import build_directory
 from harness.process import run
 
 sys.path.insert(0, str(__file__).rsplit("/", 2)[0] + "/veth")
 
 from path import AGENT, CARE_OF, HOME, HOST  # noqa: E402
 
+# Indices of the far end's devices, which tunnel_end.bpf.c has compiled in (bench/veth/meson.build).
+CABLE, JOINER = 10, 11
 FRAME_OFFLOADS = ("tx", "tso", "gso", "tx-udp-segmentation")
 
 
@@ -24,8 +28,9 @@ class Wire:
 
     def __init__(self, net, name, real_frames):
         self.net, self.name, self.real_frames = net, name, real_frames
+        self.arrivals = {}
         self.node, self.host = (net.namespace(f"{name}-{end}") for end in ("node", "far"))
-        net.veth(self.node, "eth0", self.host, "eth0")
+        net.veth(self.host, "eth0", self.node, "eth0", index=CABLE)
         for namespace in (self.node, self.host):
             off = [word for feature in FRAME_OFFLOADS if real_frames for word in (feature, "off")]
             namespace.run("ethtool", "-K", "eth0", *off, "gro", "on")
@@ -34,12 +39,31 @@ class Wire:
         self.host.address("lo", f"{HOST}/32")
 
     def lead(self, mtu, node_hop, far_hop=("via", CARE_OF)):
-        """Leads HOME's and HOST's packets to each other, none larger than `mtu`."""
+        """Leads HOME's and HOST's packets to each other, none larger than `mtu`; None: somebody else does."""
         limit = ("mtu", "lock", str(mtu))
         if node_hop:
             self.node.address("lo", f"{HOME}/32")
             self.node.route(f"{HOST}/32", *node_hop, "src", HOME, *limit)
-        self.host.route(f"{HOME}/32", *far_hop, "src", HOST, *limit)
+        if far_hop:
+            self.host.route(f"{HOME}/32", *far_hop, "src", HOST, *limit)
+
+    def end_tunnel(self, mtu):
+        """Makes `tunnel` at the far end: a device whose packets tunnel_end.bpf.c carries, with segmentation on the way out and
+        GRO on the way in, as VXLAN's has."""
+        far = self.host
+        cable = json.loads(far.ip("-json", "link", "show", "eth0").stdout)[0]["address"]
+        far.ip("link", "add", "joiner", "index", str(JOINER), "type", "veth", "peer", "name", "tunnel", "address", cable)
+        self.arrivals[far.name] = "eth0"
+        far.run("ethtool", "-K", "tunnel", "gro", "on")
+        far.run("ethtool", "-K", "joiner", "tso", "off")
+        for device in ("tunnel", "joiner"):
+            far.ip("link", "set", device, "arp", "off", "up")
+        program = build_directory() / "bench" / "veth" / "tunnel_end.bpf.o"
+        for device, hook, section in (("tunnel", "egress", "far_tunnel"), ("eth0", "ingress", "in_tunnel")):
+            far.tc("qdisc", "add", "dev", device, "clsact")
+            far.tc("filter", "add", "dev", device, hook, "bpf", "direct-action", "object-file", program,
+                   "section", f"tc/{section}")
+        far.route(f"{HOME}/32", "dev", "tunnel", "src", HOST, "mtu", "lock", str(mtu))
 
     def ends(self):
         """(namespace, own address, the other's)"""

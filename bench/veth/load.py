@@ -59,7 +59,7 @@ def small_packets(path, down):
     sender, receiver = (path.host, path.node) if down else (path.node, path.host)
     source, destination = (HOST, HOME) if down else (HOME, HOST)
     device, next_hop = _way_out(sender, source, destination)
-    far_device, _ = _way_out(receiver, destination, source)
+    far_device = path.arrivals.get(receiver.name) or _way_out(receiver, destination, source)[0]
     generator = build_directory() / "bench" / "veth" / "bench-veth-packets"
     done = run([generator, "--from", sender.full_name, "--from-device", device, *(["--next-hop", next_hop] if next_hop else []),
                 "--to", receiver.full_name, "--to-device", far_device, "--source", source, "--destination", destination,

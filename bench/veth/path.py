@@ -21,6 +21,7 @@ class Path:
 
     def __init__(self, net, name, real_frames=True):
         self.net, self.name, self.real_frames = net, name, real_frames
+        self.arrivals = {}  # namespace → device by which small packets come, where it is not the one that leads back
         self.node, self.ha, self.host = (net.namespace(f"{name}-{end}") for end in ("node", "ha", "host"))
         net.veth(self.ha, "v0", self.node, "eth0")
         net.veth(self.ha, "v1", self.host, "eth0")

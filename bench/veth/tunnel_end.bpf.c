@@ -8,6 +8,11 @@
  *
  * node_out is the mobile node's way up and far_out the home agent's way down, for contestants that carry the tunnel
  * and do not end it. `in` serves both.
+ *
+ * far_tunnel and in_tunnel are such an end with a device of its own, as other tunnels have (bench/mn/wire.py): TCP
+ * hands it large segments, which are cut behind the tunnel's headers, and what comes goes through GRO without them.
+ *
+ *     HOST --- tunnel ==far_tunnel==> eth0          eth0 --in_tunnel--> joiner ═══ GRO ═══ tunnel --- HOST (TCP data)
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -94,10 +99,34 @@ int far_out(struct __sk_buff* skb) {
     return ip && ip->daddr == bpf_htonl(BENCH_HOME) ? encapsulate(skb, &down) : TC_ACT_OK;
 }
 
+SEC("tc/far_tunnel")
+int far_tunnel(struct __sk_buff* skb) {
+    const struct iphdr* ip = ipv4(skb, sizeof(*ip));
+
+    if (!ip || ip->daddr != bpf_htonl(BENCH_HOME) || encapsulate(skb, &down) != TC_ACT_OK)
+        return TC_ACT_SHOT;
+    return bpf_redirect_neigh(BENCH_CABLE, 0, 0, 0);
+}
+
 static __always_inline int is_ours(const struct outer* outer, const struct tuple* tuple) {
     return outer->ip.saddr == bpf_htonl(tuple->source) && outer->ip.daddr == bpf_htonl(tuple->destination) &&
            outer->ip.protocol == IPPROTO_UDP && outer->udp.source == bpf_htons(tuple->source_port) &&
            outer->udp.dest == bpf_htons(tuple->destination_port) && outer->tunnel.type == HOMEWARD_TUNNEL_TYPE_DATA;
+}
+
+/* Of TCP's packets, data goes to GRO; of a bare ACK there is nothing to join. */
+SEC("tc/in_tunnel")
+int in_tunnel(struct __sk_buff* skb) {
+    const __u32 largest_ack = ETH_HLEN + sizeof(struct outer) + 20 + 60;
+    const struct outer* outer = (const struct outer*)ipv4(skb, sizeof(*outer) + sizeof(struct iphdr));
+    int data;
+
+    if (!outer || !is_ours(outer, &up))
+        return TC_ACT_UNSPEC;
+    data = ((const struct iphdr*)(outer + 1))->protocol == IPPROTO_TCP && skb->len > largest_ack;
+    if (bpf_skb_adjust_room(skb, -(__s32)sizeof(*outer), BPF_ADJ_ROOM_MAC, 0))
+        return TC_ACT_SHOT;
+    return data ? bpf_redirect(BENCH_JOINER, 0) : TC_ACT_UNSPEC;
 }
 
 SEC("tc/in")
