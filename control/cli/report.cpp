@@ -233,12 +233,39 @@ std::string uplinks_report(const Answer& uplinks, const Paint& paint) {
     return out.empty() ? "no uplinks\n" : out;
 }
 
+/// "wlan, cellular"; where the rule spreads "spread over wlan 4, cellular 1, else satellite".
+std::string choice_text(const Answer& rule) {
+    if (rule.text("mode", "prefer") == "prefer") {
+        return list(rule.at("uplinks"));
+    }
+    const bool by_rate = rule.text("mode") == "spread-by-rate";
+    const auto weights = rule.at("weights").items();
+    std::string members;
+    std::string reserve;
+    std::size_t place = 0;
+    for (const Answer& uplink : rule.at("uplinks").items()) {
+        const std::uint64_t weight = place < weights.size() ? weights[place].as_count() : 0;
+        ++place;
+        std::string& part = weight == 0 ? reserve : members;
+        part += (part.empty() ? "" : ", ") + uplink.as_text() +
+                (weight == 0 || by_rate ? "" : " " + std::to_string(weight));
+    }
+    return (by_rate ? "spread by rate over " : "spread over ") + members + (reserve.empty() ? "" : ", else " + reserve);
+}
+
 std::string policy_report(const Answer& policy, const Paint& paint) {
     if (policy.at("generation").text("digest", "").empty()) {
         return "no policy is in force: the first uplink that is up carries everything\n";
     }
     std::string out = fmt::format("{} {}\n", paint(Colour::bold, "policy:"), policy_summary(policy));
     out += fmt::format("{} {}\n", paint(Colour::bold, "default:"), list(policy.at("default")));
+    std::string rates;
+    for (const auto& [name, rate] : policy.at("rates").members()) {
+        rates += fmt::format("{}{} {}", rates.empty() ? "" : ", ", name, rate.as_count());
+    }
+    if (!rates.empty()) {
+        out += fmt::format("{} {}\n", paint(Colour::bold, "relative rates:"), rates);
+    }
     Table table({Align::right, Align::left, Align::left, Align::left, Align::left, Align::left});
     const auto rules = policy.at("rules").items();
     for (const Answer& rule : rules) {
@@ -255,7 +282,7 @@ std::string policy_report(const Answer& policy, const Paint& paint) {
                    {rule.text("correspondent")},
                    {rule.text("protocol")},
                    {rule.text("ports")},
-                   {list(rule.at("uplinks"))}});
+                   {choice_text(rule)}});
     }
     out += table.text(paint);
     if (policy.count("total_rules") > rules.size()) {

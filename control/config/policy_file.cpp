@@ -1,6 +1,8 @@
 #include "config/policy_file.h"
 
+#include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -81,29 +83,77 @@ LabelList read_uplinks(const Value& value, const UplinkNames& uplinks) {
     return labels;
 }
 
-LabelList read_choice(const Map& rule, const UplinkNames& uplinks, const LabelList& fallback) {
-    const auto prefer = rule.find("prefer");
-    const auto only = rule.find("only");
-    const auto drop = rule.find("drop");
+const std::initializer_list<std::string_view> kRuleKeys{"name", "correspondent", "protocol", "ports",  "prefer",
+                                                        "only", "drop",          "mode",     "weights"};
+
+/// One weight for each uplink that the rule itself names, which are the first so many of its list.
+void read_weights(const Value& value, const UplinkNames& uplinks, std::size_t named, Rule& rule) {
+    rule.weights = {};
+    for (const auto& [name, written] : Map::named(value)) {
+        const auto found = uplinks.find(name);
+        const auto* const end = rule.uplinks.begin() + named;
+        const auto* const place = found == uplinks.end() ? end : std::find(rule.uplinks.begin(), end, found->second);
+        if (place == end) {
+            written.fail("not among the uplinks that this rule names");
+            return;
+        }
+        rule.weights.set(static_cast<std::size_t>(place - rule.uplinks.begin()),
+                         written.number<unsigned>(1, policy::Weights::kMax));
+    }
+    for (std::size_t i = 0; i < named; ++i) {
+        if (rule.weights[i] == 0) {
+            value.fail("expected a weight for each uplink that this rule names");
+        }
+    }
+}
+
+/// `named`: how many uplinks the rule itself names; those that only `default` has are the reserve.
+void read_mode(const Map& map, const UplinkNames& uplinks, std::size_t named, Rule& rule) {
+    const auto mode = map.find("mode");
+    const auto weights = map.find("weights");
+    const bool spread = mode && mode->one_of<bool>({{"prefer", false}, {"spread", true}});
+    if (spread && named == 0) {
+        mode->fail("a rule that drops uses no uplinks");
+    } else if (weights && !spread) {
+        weights->fail("weights need \"mode: spread\"");
+    }
+    if (!spread) {
+        return;
+    }
+    rule.mode = weights ? policy::Mode::spread : policy::Mode::spread_by_rate;
+    for (std::size_t i = 0; i < named; ++i) {
+        rule.weights.set(i, 1);
+    }
+    if (weights) {
+        read_weights(*weights, uplinks, named, rule);
+    }
+}
+
+/// How many uplinks the rule itself names.
+std::size_t read_choice(const Map& map, const UplinkNames& uplinks, const LabelList& fallback, Rule& rule) {
+    const auto prefer = map.find("prefer");
+    const auto only = map.find("only");
+    const auto drop = map.find("drop");
     if ((prefer ? 1 : 0) + (only ? 1 : 0) + (drop ? 1 : 0) != 1) {
-        rule.value().fail("expected one of prefer, only, drop");
-        return {};
+        map.value().fail("expected one of prefer, only, drop");
+        return 0;
     }
     if (drop) {
         if (drop->raw() != "true") {
             drop->expected("true");
         }
-        return {};
+        return 0;
     }
-    LabelList labels = read_uplinks(only ? *only : *prefer, uplinks);
+    rule.uplinks = read_uplinks(only ? *only : *prefer, uplinks);
+    const std::size_t named = rule.uplinks.size();
     for (std::size_t i = 0; prefer && i < fallback.size(); ++i) {
-        labels.push_back(fallback[i]);
+        rule.uplinks.push_back(fallback[i]);
     }
-    return labels;
+    return named;
 }
 
 void read_rule(const Value& value, const UplinkNames& uplinks, PolicyFile& out) {
-    const Map map{value, {"name", "correspondent", "protocol", "ports", "prefer", "only", "drop"}};
+    const Map map{value, kRuleKeys};
     Rule rule;
     if (const auto correspondent = map.require("correspondent")) {
         rule.correspondent = correspondent->prefix();
@@ -114,7 +164,7 @@ void read_rule(const Value& value, const UplinkNames& uplinks, PolicyFile& out) 
     if (const auto ports = map.find("ports")) {
         rule.ports = read_ports(*ports, rule.protocol);
     }
-    rule.uplinks = read_choice(map, uplinks, out.policy.fallback);
+    read_mode(map, uplinks, read_choice(map, uplinks, out.policy.fallback, rule), rule);
     const auto name = map.find("name");
     out.names.push_back(name ? name->text(1, 64) : std::string{});
     out.policy.rules.push_back(rule);
@@ -217,7 +267,7 @@ Result<UplinkNames> uplinks_named_in(const std::filesystem::path& file) {
     const auto rules = map.find("rules");
     for (std::size_t i = 0; rules && rules->is_sequence() && i < rules->items(); ++i) {
         const Value rule = rules->item(i);
-        const Map keys{rule, {"name", "correspondent", "protocol", "ports", "prefer", "only", "drop"}};
+        const Map keys{rule, kRuleKeys};
         for (const char* key : {"prefer", "only"}) {
             if (const auto list = keys.find(key)) {
                 number_names(*list, names);

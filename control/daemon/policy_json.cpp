@@ -52,6 +52,24 @@ std::string ports_text(policy::PortRange ports) {
                                      : std::to_string(ports.first) + "-" + std::to_string(ports.last);
 }
 
+/// By place in the rule's uplinks; null where it does not spread.
+json weights_json(const policy::Rule& rule) {
+    json weights = nullptr;
+    for (std::size_t i = 0; policy::spreads(rule.mode) && i < rule.uplinks.size(); ++i) {
+        weights.push_back(rule.weights[i]);
+    }
+    return weights;
+}
+
+/// By the uplinks' names; null where the node told none.
+json rates_json(const config::UplinkNames& names, const PolicyRef& policy, const policy::Rates& rates) {
+    json relative = nullptr;
+    for (const policy::Label label : rates.labels()) {
+        relative[uplink_name(names, policy, label)] = rates.of(label);
+    }
+    return relative;
+}
+
 const registration::Binding* chosen(const NodeView& node, const policy::LabelList& labels) {
     const bool by_id = node.policy->source == PolicySource::flow_bindings;
     for (const policy::Label label : labels) {
@@ -62,6 +80,18 @@ const registration::Binding* chosen(const NodeView& node, const policy::LabelLis
         }
     }
     return nullptr;
+}
+
+/// The registered uplinks that a candidate's flows are spread over; "": it does not spread, or to none of them.
+std::string spread_over(const NodeView& node, const config::UplinkNames& names, const policy::Candidate& candidate) {
+    std::string members;
+    for (std::size_t place = 0; policy::spreads(candidate.mode) && place < candidate.uplinks.size(); ++place) {
+        const policy::Label label = candidate.uplinks[place];
+        if (candidate.weights[place] != 0 && chosen(node, {label}) != nullptr) {
+            members += (members.empty() ? "" : ", ") + uplink_name(names, node.policy, label);
+        }
+    }
+    return members;
 }
 
 }  // namespace
@@ -102,6 +132,7 @@ json policy_json(const NodeView& node, const config::UplinkNames& names, bool al
                 {"synchronised", false},
                 {"source", source_name(node.policy)},
                 {"default", json::array()},
+                {"rates", nullptr},
                 {"rules", json::array()},
                 {"total_rules", 0}};
     if (node.announced) {
@@ -116,6 +147,7 @@ json policy_json(const NodeView& node, const config::UplinkNames& names, bool al
     }
     answer["synchronised"] = node.announced && node.announced->digest == node.policy->generation.digest;
     answer["default"] = uplinks_json(names, node.policy, policy->fallback);
+    answer["rates"] = rates_json(names, node.policy, policy->rates);
     answer["total_rules"] = policy->rules.size();
     const std::size_t shown = all ? policy->rules.size() : std::min(policy->rules.size(), kRulesShown);
     for (std::size_t index = 0; index < shown; ++index) {
@@ -125,7 +157,9 @@ json policy_json(const NodeView& node, const config::UplinkNames& names, bool al
                                    {"correspondent", rule.correspondent.to_string()},
                                    {"protocol", protocol_name(rule.protocol)},
                                    {"ports", ports_text(rule.ports)},
-                                   {"uplinks", uplinks_json(names, node.policy, rule.uplinks)}});
+                                   {"uplinks", uplinks_json(names, node.policy, rule.uplinks)},
+                                   {"mode", policy::name_of(rule.mode)},
+                                   {"weights", weights_json(rule)}});
     }
     return answer;
 }
@@ -157,7 +191,10 @@ json route_json(const NodeView& node, const config::UplinkNames& names, const po
     const std::string cause = candidate.rule == policy::kFallbackRule
                                   ? "no rule matches, so the default decides"
                                   : "rule " + std::to_string(candidate.rule) + " matches first";
-    if (const registration::Binding* const binding = chosen(node, candidate.uplinks)) {
+    if (const std::string members = spread_over(node, names, candidate); !members.empty()) {
+        answer["chosen"] = members;
+        answer["why"] = "Each flow takes one of these uplinks, by its addresses and ports; " + cause + ".";
+    } else if (const registration::Binding* const binding = chosen(node, candidate.uplinks)) {
         answer["chosen"] =
             uplink_name(names, node.policy,
                         node.policy->source == PolicySource::flow_bindings ? binding->binding_id : binding->label);

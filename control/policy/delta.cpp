@@ -33,6 +33,7 @@ std::uint64_t hash_of(const Rule& rule) {
     for (const Label label : rule.uplinks) {
         hash = mix(hash + label);
     }
+    hash = mix(hash + (std::uint64_t{rule.weights.bits()} << 8U | static_cast<std::uint8_t>(rule.mode)));
     return hash;
 }
 
@@ -141,7 +142,7 @@ wire::Bytes make_delta(const Policy& base, const Digest& base_digest, const Poli
     constexpr std::uint32_t kWorthCopying = 2;
     wire::Bytes bytes{base_digest.begin(), base_digest.end()};
     wire::Writer out{bytes};
-    write_head(out, target.fallback, static_cast<std::uint32_t>(target.rules.size()));
+    write_head(out, target);
     const Places places{base};
     std::size_t pending = 0;  // rules [pending, at) are to be inserted
     std::size_t at = 0;
@@ -185,6 +186,7 @@ Result<Policy> apply_delta(wire::ByteView delta, const Policy& base, std::uint32
     }
     Policy out;
     out.fallback = head->fallback;
+    out.rates = head->rates;
     out.rules.reserve(std::min(std::size_t{head->rules}, base.rules.size() + in.remaining() / kMinRuleBytes));
     while (!in.at_end()) {
         if (!apply_step(in, base, head->rules, out)) {

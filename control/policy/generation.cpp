@@ -12,16 +12,21 @@ namespace homeward::policy {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormatWithRates = 2;
+constexpr std::uint8_t kCountMask = (1U << kRuleModeShift) - 1;
 
-void write_labels(wire::Writer& out, const LabelList& labels) {
-    out.u8(static_cast<std::uint8_t>(labels.size()));
+void append_labels(wire::Writer& out, const LabelList& labels) {
     for (const Label label : labels) {
         out.u8(label);
     }
 }
 
-std::optional<LabelList> read_labels(wire::Reader& in) {
-    const std::size_t count = in.u8();
+void write_labels(wire::Writer& out, const LabelList& labels) {
+    out.u8(static_cast<std::uint8_t>(labels.size()));
+    append_labels(out, labels);
+}
+
+std::optional<LabelList> read_labels(wire::Reader& in, std::size_t count) {
     LabelList labels;
     for (std::size_t i = 0; i < count && !in.failed(); ++i) {
         const Label label = in.u8();
@@ -30,6 +35,59 @@ std::optional<LabelList> read_labels(wire::Reader& in) {
         }
     }
     return in.failed() ? std::nullopt : std::optional{labels};
+}
+
+std::optional<LabelList> read_labels(wire::Reader& in) {
+    const std::size_t count = in.u8();
+    return read_labels(in, count);
+}
+
+void write_uplinks(wire::Writer& out, const Rule& rule) {
+    const auto mode = static_cast<unsigned>(rule.mode);
+    out.u8(static_cast<std::uint8_t>(rule.uplinks.size() | mode << kRuleModeShift));
+    append_labels(out, rule.uplinks);
+    for (std::size_t i = 0; spreads(rule.mode) && i < rule.uplinks.size(); ++i) {
+        out.u8(static_cast<std::uint8_t>(rule.weights[i]));
+    }
+}
+
+/// What a rule that spreads says of its uplinks: someone is to carry, and by rate nobody has a weight of its own.
+bool read_weights(wire::Reader& in, Rule& rule) {
+    const unsigned most = rule.mode == Mode::spread ? Weights::kMax : 1;
+    for (std::size_t i = 0; i < rule.uplinks.size(); ++i) {
+        const unsigned weight = in.u8();
+        if (weight > most) {
+            return false;
+        }
+        rule.weights.set(i, weight);
+    }
+    return rule.weights != Weights{};
+}
+
+bool read_uplinks(wire::Reader& in, Rule& rule) {
+    const std::uint8_t head = in.u8();
+    rule.mode = static_cast<Mode>(head >> kRuleModeShift);
+    if (rule.mode > Mode::spread_by_rate) {
+        return false;
+    }
+    const auto labels = read_labels(in, head & kCountMask);
+    if (!labels) {
+        return false;
+    }
+    rule.uplinks = *labels;
+    return !spreads(rule.mode) || (read_weights(in, rule) && !in.failed());
+}
+
+bool read_rates(wire::Reader& in, Rates& rates) {
+    const std::size_t count = in.u8();
+    for (std::size_t i = 0; i < count && !in.failed(); ++i) {
+        const Label label = in.u8();
+        const std::uint8_t rate = in.u8();
+        if (label == 0 || !rates.push_back(label, rate)) {
+            return false;
+        }
+    }
+    return count != 0 && !in.failed();
 }
 
 std::optional<wire::Ipv4Prefix> read_prefix(wire::Reader& in, std::uint8_t length) {
@@ -58,7 +116,7 @@ void write_rule(wire::Writer& out, const Rule& rule) {
         out.u16(rule.ports.first);
         out.u16(rule.ports.last);
     }
-    write_labels(out, rule.uplinks);
+    write_uplinks(out, rule);
 }
 
 std::optional<Rule> read_rule(wire::Reader& in) {
@@ -85,34 +143,41 @@ std::optional<Rule> read_rule(wire::Reader& in) {
             return std::nullopt;
         }
     }
-    const auto uplinks = read_labels(in);
-    if (!uplinks) {
-        return std::nullopt;
-    }
-    rule.uplinks = *uplinks;
-    return rule;
+    return read_uplinks(in, rule) ? std::optional{rule} : std::nullopt;
 }
 
-void write_head(wire::Writer& out, const LabelList& fallback, std::uint32_t rules) {
-    out.u8(kFormat);
-    write_labels(out, fallback);
-    out.u32(rules);
+void write_head(wire::Writer& out, const Policy& policy) {
+    const Rates& rates = policy.rates;
+    out.u8(rates.empty() ? kFormat : kFormatWithRates);
+    write_labels(out, policy.fallback);
+    if (!rates.empty()) {
+        out.u8(static_cast<std::uint8_t>(rates.labels().size()));
+        for (const Label label : rates.labels()) {
+            out.u8(label);
+            out.u8(rates.of(label));
+        }
+    }
+    out.u32(static_cast<std::uint32_t>(policy.rules.size()));
 }
 
 std::optional<PolicyHead> read_head(wire::Reader& in) {
-    if (in.u8() != kFormat) {
+    const std::uint8_t format = in.u8();
+    const auto fallback = read_labels(in);
+    PolicyHead head;
+    if ((format != kFormat && format != kFormatWithRates) || !fallback ||
+        (format == kFormatWithRates && !read_rates(in, head.rates))) {
         return std::nullopt;
     }
-    const auto fallback = read_labels(in);
-    const std::uint32_t rules = in.u32();
-    return fallback && !in.failed() ? std::optional{PolicyHead{*fallback, rules}} : std::nullopt;
+    head.fallback = *fallback;
+    head.rules = in.u32();
+    return in.failed() ? std::nullopt : std::optional{head};
 }
 
 wire::Bytes encode(const Policy& policy) {
     wire::Bytes bytes;
     bytes.reserve(16 + policy.rules.size() * 8);
     wire::Writer out{bytes};
-    write_head(out, policy.fallback, static_cast<std::uint32_t>(policy.rules.size()));
+    write_head(out, policy);
     for (const Rule& rule : policy.rules) {
         write_rule(out, rule);
     }
@@ -127,6 +192,7 @@ Result<Policy> decode(wire::ByteView bytes) {
     }
     Policy policy;
     policy.fallback = head->fallback;
+    policy.rates = head->rates;
     policy.rules.reserve(head->rules);
     for (std::uint32_t i = 0; i < head->rules; ++i) {
         const auto rule = read_rule(in);

@@ -46,6 +46,11 @@ class CandidateList {
     std::size_t size_ = 0;
 };
 
+Candidate candidate_of(const Rule& rule, std::uint32_t index) {
+    const Label preferred = rule.mode == Mode::prefer ? rule.uplinks.preferred() : Label{0};
+    return {{rule.ports, rule.protocol, rule.uplinks, rule.mode, preferred, rule.weights}, index};
+}
+
 Error too_many(const wire::Ipv4Prefix& prefix, const CandidateList& held, std::uint32_t next) {
     std::string text = "more than " + std::to_string(kMaxCandidates - 1) +
                        " rules with a protocol or ports overlap at " + prefix.to_string() + ": ";
@@ -69,6 +74,7 @@ class TableBuilder {
             return *std::move(error);
         }
         index();
+        table_.rates_ = policy_.rates;
         return std::move(table_);
     }
 
@@ -134,14 +140,14 @@ class TableBuilder {
     /// Merges the prefix's own rules with the list around it, both in rule order.
     std::optional<Error> merge(const wire::Ipv4Prefix& prefix, std::size_t own, std::size_t own_end,
                                CandidateList& merged) const {
-        const Candidate fallback{{{}, kAnyProtocol, policy_.fallback}, kFallbackRule};
+        const Candidate fallback = candidate_of({{}, kAnyProtocol, {}, policy_.fallback}, kFallbackRule);
         std::size_t outer = stack_.empty() ? 0 : stack_.back().list;
         while (!merged.complete()) {
             const Candidate& around = stack_.empty() ? fallback : table_.candidates_[outer];
             Candidate next = around;
             if (own < own_end && placed_[own].rule < around.rule) {
-                const Rule& rule = policy_.rules[placed_[own].rule];
-                next = {{rule.ports, rule.protocol, rule.uplinks}, placed_[own++].rule};
+                next = candidate_of(policy_.rules[placed_[own].rule], placed_[own].rule);
+                ++own;
             } else {
                 ++outer;
             }
@@ -323,7 +329,7 @@ bool Table::asks_for_port(const FlowKey& flow) const noexcept {
     while (held->choice.protocol != kAnyProtocol && held->choice.protocol != flow.protocol) {
         ++held;
     }
-    return !held->choice.ports.any();
+    return !held->choice.ports.any() || spreads(held->choice.mode);
 }
 
 std::vector<Entry> Table::entries() const {

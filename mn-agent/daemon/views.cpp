@@ -243,6 +243,24 @@ void put_traffic(const Agent& agent, std::uint32_t rule, json& view) {
     }
 }
 
+/// By place in the rule's uplinks; null where it does not spread.
+json weights_view(const policy::Rule& rule) {
+    json weights = nullptr;
+    for (std::size_t i = 0; policy::spreads(rule.mode) && i < rule.uplinks.size(); ++i) {
+        weights.push_back(rule.weights[i]);
+    }
+    return weights;
+}
+
+/// By the uplinks' names; null while none was measured.
+json rates_view(const Agent& agent, const policy::Rates& rates) {
+    json relative = nullptr;
+    for (const policy::Label label : rates.labels()) {
+        relative[label_name(agent, label)] = rates.of(label);
+    }
+    return relative;
+}
+
 json policy_view(const Agent& agent, bool all) {
     const policy::Policy& policy = agent.config().policy.policy;
     json rules = json::array();
@@ -253,7 +271,9 @@ json policy_view(const Agent& agent, bool all) {
                          {"correspondent", rule.correspondent.to_string()},
                          {"protocol", protocol_name(rule.protocol)},
                          {"ports", ports_text(rule.ports)},
-                         {"uplinks", label_names(agent, rule.uplinks)}});
+                         {"uplinks", label_names(agent, rule.uplinks)},
+                         {"mode", policy::name_of(rule.mode)},
+                         {"weights", weights_view(rule)}});
         put_traffic(agent, static_cast<std::uint32_t>(i), rules.back());
     }
     const auto& peer = agent.peer_policy();
@@ -261,6 +281,7 @@ json policy_view(const Agent& agent, bool all) {
             {"peer", peer ? generation_view(peer->generation) : json(nullptr)},
             {"synchronised", peer && peer->synchronised},
             {"default", label_names(agent, policy.fallback)},
+            {"rates", rates_view(agent, policy.rates)},
             {"rules", std::move(rules)},
             {"total_rules", policy.rules.size()}};
 }
@@ -301,6 +322,26 @@ Result<policy::FlowKey> flow_of(const admin::Request& request) {
     return flow;
 }
 
+/// The uplinks that flows of a candidate take now: the usable ones, reserves only where there is no other.
+std::string spread_over(const Agent& agent, const policy::Candidate& candidate) {
+    std::string members;
+    std::string reserve;
+    for (std::size_t place = 0; place < candidate.uplinks.size(); ++place) {
+        for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
+            const config::UplinkConfig& uplink = agent.config().uplinks[slot];
+            if (uplink.label != candidate.uplinks[place] || !agent.coordinator().usable(slot)) {
+                continue;
+            }
+            if (candidate.weights[place] != 0) {
+                members += (members.empty() ? "" : ", ") + uplink.name;
+            } else if (reserve.empty()) {
+                reserve = uplink.name;
+            }
+        }
+    }
+    return members.empty() ? reserve : members;
+}
+
 admin::Reply route_view(const Agent& agent, const admin::Request& request) {
     const Result<policy::FlowKey> flow = flow_of(request);
     if (!flow) {
@@ -326,8 +367,13 @@ admin::Reply route_view(const Agent& agent, const admin::Request& request) {
             }
         }
     }
-    why += chosen.is_null() ? (candidate.uplinks.empty() ? "; it says drop." : "; no uplink is left.")
-                            : "; " + chosen.get<std::string>() + " is the first usable uplink it names.";
+    if (policy::spreads(candidate.mode) && !chosen.is_null()) {
+        chosen = spread_over(agent, candidate);
+        why += "; it spreads: each flow takes one of these uplinks, by its addresses and ports.";
+    } else {
+        why += chosen.is_null() ? (candidate.uplinks.empty() ? "; it says drop." : "; no uplink is left.")
+                                : "; " + chosen.get<std::string>() + " is the first usable uplink it names.";
+    }
     json rule = nullptr;
     if (!fallback) {
         rule = {{"index", candidate.rule}, {"name", rule_name(agent, candidate.rule)}};

@@ -62,13 +62,20 @@ TEST(Report, ShowsABindingWithItsPolicyAndCareOfAddresses) {
 TEST(Report, ShowsRulesInColumns) {
     const json policy =
         R"({"generation":{"version":7,"digest":"d671e717b7b3aa"},"peer":{"version":7,"digest":"d671e717b7b3aa"},
-        "synchronised":true,"default":["wlan","cellular"],"total_rules":1,"rules":[{"index":0,"name":"video",
-        "correspondent":"158.132.10.178/32","protocol":"udp","ports":"5000-5999","uplinks":["cellular","wlan"]}]})"_json;
+        "synchronised":true,"default":["wlan","cellular"],"rates":{"cellular":63,"wlan":255},"total_rules":3,"rules":[{"index":0,"name":"video",
+        "correspondent":"158.132.10.178/32","protocol":"udp","ports":"5000-5999","uplinks":["cellular","wlan"]},
+        {"index":1,"name":"bulk","correspondent":"10.0.0.0/8","protocol":"tcp","ports":"any","mode":"spread",
+        "uplinks":["wlan","cellular","wired"],"weights":[4,1,0]},
+        {"index":2,"name":"rest","correspondent":"0.0.0.0/0","protocol":"any","ports":"any","mode":"spread-by-rate",
+        "uplinks":["wlan","cellular"],"weights":[1,1]}]})"_json;
     EXPECT_EQ(policy_report(Answer(&policy), kPlain),
-              "policy: version 7, digest d671e717b7b3, 1 rule; the same at the other end\n"
+              "policy: version 7, digest d671e717b7b3, 3 rules; the same at the other end\n"
               "default: wlan, cellular\n"
+              "relative rates: cellular 63, wlan 255\n"
               "rule  name   correspondent      protocol  ports      uplinks\n"
-              "   0  video  158.132.10.178/32  udp       5000-5999  cellular, wlan\n");
+              "   0  video  158.132.10.178/32  udp       5000-5999  cellular, wlan\n"
+              "   1  bulk   10.0.0.0/8         tcp       any        spread over wlan 4, cellular 1, else wired\n"
+              "   2  rest   0.0.0.0/0          any       any        spread by rate over wlan, cellular\n");
 }
 
 TEST(Report, SaysThatThereIsNoPolicy) {

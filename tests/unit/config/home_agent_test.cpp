@@ -56,7 +56,7 @@ TEST(HomeAgent, SampleHoldsTheDefaults) {
     EXPECT_EQ(read->dataplane.clamp_mss, Dataplane{}.clamp_mss);
     EXPECT_EQ(read->dataplane.icmp_errors_per_s, Dataplane{}.icmp_errors_per_s);
     EXPECT_EQ(read->ports[1].twin, "hw-home");
-    EXPECT_EQ(read->nodes.at(0).policy->policy.rules.size(), 3U);
+    EXPECT_EQ(read->nodes.at(0).policy->policy.rules.size(), 4U);
     EXPECT_EQ(read->nodes[0].associations.at(0).key.size(), 32U);
 }
 
@@ -271,8 +271,8 @@ TEST(FileKind, ToldByTheTopLevelKeys) {
     };
     const Row rows[] = {
         {"ha.yaml", FileKind::home_agent, "home agent 192.147.23.11: 2 ports, 1 home network, 1 node"},
-        {"mn.yaml", FileKind::mobile_node, "mobile node phone@example.org: 2 uplinks, policy of 3 rules"},
-        {"policy.yaml", FileKind::policy, "policy of 3 rules; default wlan, cellular"},
+        {"mn.yaml", FileKind::mobile_node, "mobile node phone@example.org: 2 uplinks, policy of 4 rules"},
+        {"policy.yaml", FileKind::policy, "policy of 4 rules; default wlan, cellular"},
     };
     for (const Row& row : rows) {
         const auto kind = recognise(configs / row.file);

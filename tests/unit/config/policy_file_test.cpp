@@ -44,6 +44,72 @@ rules:
     EXPECT_EQ(read->names, (std::vector<std::string>{"video", "", "", ""}));
 }
 
+TEST(PolicyFile, ARuleMaySpread) {
+    using policy::Mode;
+    using policy::Weights;
+    struct Row {
+        const char* rule;
+        LabelList uplinks;
+        Mode mode;
+        Weights weights;
+    };
+    const Row rows[] = {
+        {"prefer: [cellular]", {2, 1, 3}, Mode::prefer, {}},
+        {"prefer: [cellular], mode: prefer", {2, 1, 3}, Mode::prefer, {}},
+        {"prefer: [wlan, cellular], mode: spread", {1, 2, 3}, Mode::spread_by_rate, {1, 1}},
+        {"only: [ether, cellular], mode: spread", {3, 2}, Mode::spread_by_rate, {1, 1}},
+        {"prefer: [wlan, cellular], mode: spread, weights: {cellular: 1, wlan: 4}", {1, 2, 3}, Mode::spread, {4, 1}},
+        {"only: [wlan], mode: spread, weights: {wlan: 15}", {1}, Mode::spread, {15}},
+    };
+    for (const Row& row : rows) {
+        const auto read = parse_policy("p.yaml",
+                                       std::string{"default: [wlan, cellular, ether]\nrules:\n"
+                                                   "  - {correspondent: 0.0.0.0/0, "} +
+                                           row.rule + "}\n",
+                                       kUplinks);
+        ASSERT_TRUE(read.ok()) << read.error().text;
+        const policy::Rule& rule = read->policy.rules[0];
+        EXPECT_EQ(rule.uplinks, row.uplinks) << row.rule;
+        EXPECT_EQ(rule.mode, row.mode) << row.rule;
+        EXPECT_EQ(rule.weights, row.weights) << row.rule;
+    }
+}
+
+TEST(PolicyFile, AMistakeInSpreadingIsNamed) {
+    struct Row {
+        const char* rule;
+        const char* error;
+    };
+    const Row rows[] = {
+        {"prefer: [wlan], mode: balance", "rules[0].mode: expected one of prefer, spread, got \"balance\""},
+        {"drop: true, mode: spread", "rules[0].mode: a rule that drops uses no uplinks"},
+        {"prefer: [wlan], weights: {wlan: 1}", "rules[0].weights: weights need \"mode: spread\""},
+        {"prefer: [wlan], mode: prefer, weights: {wlan: 1}", "rules[0].weights: weights need \"mode: spread\""},
+        {"prefer: [wlan], mode: spread, weights: [4]", "rules[0].weights: expected a map, got a list"},
+        {"prefer: [wlan], mode: spread, weights: {wlan: 0}",
+         "rules[0].weights.wlan: expected a number from 1 to 15, got \"0\""},
+        {"prefer: [wlan], mode: spread, weights: {wlan: 16}",
+         "rules[0].weights.wlan: expected a number from 1 to 15, got \"16\""},
+        {"prefer: [wlan], mode: spread, weights: {wlan: 2, wlan: 3}",
+         "rules[0].weights.wlan: the key stands here a second time"},
+        {"prefer: [wlan], mode: spread, weights: {wlan: 1, cellular: 1}",
+         "rules[0].weights.cellular: not among the uplinks that this rule names"},
+        {"prefer: [wlan], mode: spread, weights: {wifi: 1}",
+         "rules[0].weights.wifi: not among the uplinks that this rule names"},
+        {"prefer: [wlan, cellular], mode: spread, weights: {wlan: 1}",
+         "rules[0].weights: expected a weight for each uplink that this rule names"},
+        {"prefer: [wlan], mod: spread", "rules[0].mod: unknown key; did you mean \"mode\"?"},
+    };
+    for (const Row& row : rows) {
+        const auto read = parse_policy(
+            "p.yaml",
+            std::string{"default: [wlan, cellular]\nrules:\n  - {correspondent: 0.0.0.0/0, "} + row.rule + "}\n",
+            kUplinks);
+        ASSERT_FALSE(read.ok()) << row.rule;
+        EXPECT_EQ(read.error().text, std::string{"p.yaml:3: "} + row.error) << row.rule;
+    }
+}
+
 TEST(PolicyFile, ErrorsSayWhereAndWhatWasExpected) {
     struct Row {
         const char* text;

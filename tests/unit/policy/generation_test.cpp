@@ -28,6 +28,28 @@ TEST(Generation, PlainTwoUplinkHostRuleTakesEightBytes) {
     EXPECT_EQ(encode(policy).size() - empty, 8U);
 }
 
+TEST(Generation, WhatARuleSpreadsByIsPartOfIt) {
+    const Rule plain{{}, kAnyProtocol, {}, {1, 2}};
+    Rule spread = plain;
+    spread.mode = Mode::spread;
+    spread.weights = {4, 1};
+    Rule by_rate = plain;
+    by_rate.mode = Mode::spread_by_rate;
+    by_rate.weights = {1, 1};
+    const Bytes bytes = encode({{plain, spread, by_rate}, {1}});
+    EXPECT_EQ(bytes, (Bytes{1, 1,    1, 0, 0, 0, 3,  //
+                            0, 2,    1, 2,           //
+                            0, 0x12, 1, 2, 4, 1,     //
+                            0, 0x22, 1, 2, 1, 1}));
+    Policy rated{{by_rate}, {1}};
+    rated.rates.push_back(1, 255);
+    rated.rates.push_back(2, 63);
+    EXPECT_EQ(encode(rated), (Bytes{2, 1, 1, 2, 1, 255, 2, 63, 0, 0, 0, 1, 0, 0x22, 1, 2, 1, 1}));
+    EXPECT_EQ(*decode(encode(rated)), rated);
+    EXPECT_EQ(rated.rates.of(2), 63);
+    EXPECT_EQ(rated.rates.of(3), Rates::kFastest);
+}
+
 TEST(Generation, EveryTruncationIsRefused) {
     const Bytes bytes = encode(RandomPolicy{7}.crowded(20));
     for (std::size_t size = 0; size < bytes.size(); ++size) {
@@ -41,7 +63,17 @@ TEST(Generation, WhatEncodeDoesNotWriteIsRefused) {
         Bytes bytes;
     };
     const Row rows[] = {
-        {"unknown format", {2, 0, 0, 0, 0, 0}},
+        {"unknown format", {3, 0, 0, 0, 0, 0}},
+        {"rates announced and none there", {2, 0, 0, 0, 0, 0, 0}},
+        {"rate 0", {2, 0, 1, 1, 0, 0, 0, 0, 0}},
+        {"a rate of label 0", {2, 0, 1, 0, 9, 0, 0, 0, 0}},
+        {"two rates of one label", {2, 0, 2, 1, 9, 1, 9, 0, 0, 0, 0}},
+        {"unknown mode", {1, 0, 0, 0, 0, 1, 0, 0x31, 1}},
+        {"spread over nothing", {1, 0, 0, 0, 0, 1, 0, 0x10}},
+        {"spread without weights", {1, 0, 0, 0, 0, 1, 0, 0x11, 1}},
+        {"spread over reserves alone", {1, 0, 0, 0, 0, 1, 0, 0x11, 1, 0}},
+        {"weight 16", {1, 0, 0, 0, 0, 1, 0, 0x11, 1, 16}},
+        {"a weight where the rate counts", {1, 0, 0, 0, 0, 1, 0, 0x21, 1, 2}},
         {"bytes behind the last rule", {1, 0, 0, 0, 0, 0, 0}},
         {"more rules than bytes", {1, 0, 0xff, 0xff, 0xff, 0xff, 0, 0}},
         {"label 0", {1, 1, 0, 0, 0, 0, 0}},

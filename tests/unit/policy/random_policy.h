@@ -43,12 +43,20 @@ class RandomPolicy {
             rule.ports = {first, static_cast<std::uint16_t>(first + below(50))};
         }
         rule.uplinks = labels();
+        if (!rule.uplinks.empty() && one_in(4)) {
+            rule.mode = one_in(2) ? Mode::spread : Mode::spread_by_rate;
+            rule.weights.set(below(static_cast<std::uint32_t>(rule.uplinks.size())),
+                             rule.mode == Mode::spread ? 1 + below(Weights::kMax) : 1);
+        }
         return rule;
     }
 
     Policy crowded(std::uint32_t rules) {
         Policy policy;
         policy.fallback = labels();
+        for (std::uint32_t label = below(8); label > 0; --label) {
+            policy.rates.push_back(static_cast<Label>(label), static_cast<std::uint8_t>(1 + below(255)));
+        }
         for (std::uint32_t i = 0; i < rules; ++i) {
             policy.rules.push_back(crowded_rule());
         }

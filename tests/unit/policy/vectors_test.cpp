@@ -51,6 +51,15 @@ Policy policy_b() {
     return policy;
 }
 
+Policy policy_c() {
+    Policy policy{{{*Ipv4Prefix::parse("10.0.0.0/8"), kAnyProtocol, {}, {1, 2}, Mode::spread, {4, 1}},
+                   {{}, kAnyProtocol, {}, {1, 2}, Mode::spread_by_rate, {1, 1}}},
+                  {1, 2}};
+    policy.rates.push_back(1, 255);
+    policy.rates.push_back(2, 63);
+    return policy;
+}
+
 Digest digest_of(const Policy& policy) {
     return digest(encode(policy));
 }
@@ -66,6 +75,7 @@ TEST(PolicySyncDocument, VectorsAreWhatTheCodeSays) {
     std::map<std::string, Bytes> made;
     made["policy-a"] = encode(a);
     made["policy-b"] = encode(b);
+    made["policy-c"] = encode(policy_c());
     made["digest-a"] = bytes_of(digest_of(a));
     made["digest-b"] = bytes_of(digest_of(b));
     made["delta-a-b"] = make_delta(a, digest_of(a), b);

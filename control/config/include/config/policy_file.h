@@ -22,7 +22,8 @@ struct PolicyFile {
 };
 
 /// Reads policy YAML. `prefer` is completed with the remaining uplinks of `default`; `only` is not; `drop: true` is
-/// an empty list. The error is one line: file:line, key path, what was expected.
+/// an empty list. `mode: spread` spreads over what `prefer` or `only` itself names. The error is one line: file:line,
+/// key path, what was expected.
 Result<PolicyFile> load_policy(const std::filesystem::path& file, const UplinkNames& uplinks);
 /// The same from text that is at hand; `file` only names it in errors.
 Result<PolicyFile> parse_policy(const std::filesystem::path& file, std::string_view text, const UplinkNames& uplinks);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wire/ipv4.h"
@@ -53,6 +54,82 @@ class LabelList {
     std::uint8_t size_ = 0;
 };
 
+/// How a rule uses its uplinks; the number stands in the encoding.
+enum class Mode : std::uint8_t {
+    prefer = 0,          ///< the first that is up carries everything
+    spread = 1,          ///< each flow one of them, by weights that the rule gives (policy/spread.h)
+    spread_by_rate = 2,  ///< the same by Policy::rates
+};
+
+/// As people read it, in the admin API too.
+constexpr std::string_view name_of(Mode mode) noexcept {
+    switch (mode) {
+        case Mode::spread:
+            return "spread";
+        case Mode::spread_by_rate:
+            return "spread-by-rate";
+        case Mode::prefer:
+            break;
+    }
+    return "prefer";
+}
+
+constexpr bool spreads(Mode mode) noexcept {
+    return mode == Mode::spread || mode == Mode::spread_by_rate;
+}
+
+/// What each of a rule's uplinks is to carry where the rule spreads, by place in its list. 0: a reserve, which carries
+/// only while none of the others is up. Four bits each, the first lowest, as the BPF programs have them.
+class Weights {
+  public:
+    static constexpr unsigned kMax = 15;
+
+    constexpr Weights() = default;
+    constexpr Weights(std::initializer_list<unsigned> weights) {
+        std::size_t place = 0;
+        for (const unsigned weight : weights) {
+            set(place++, weight);
+        }
+    }
+    constexpr unsigned operator[](std::size_t place) const noexcept { return bits_ >> 4 * place & kMax; }
+    constexpr void set(std::size_t place, unsigned weight) noexcept {
+        bits_ = (bits_ & ~(std::uint32_t{kMax} << 4 * place)) | (weight & kMax) << 4 * place;
+    }
+    constexpr std::uint32_t bits() const noexcept { return bits_; }
+    friend constexpr auto operator<=>(Weights, Weights) noexcept = default;
+
+  private:
+    std::uint32_t bits_ = 0;
+};
+static_assert(kMaxUplinks * 4 <= 32);
+
+/// How fast the node found its uplinks, relative to the fastest.
+class Rates {
+  public:
+    static constexpr std::uint8_t kFastest = 255;
+
+    /// 1–kFastest; an uplink of which nothing was said counts as a fastest one.
+    constexpr std::uint8_t of(Label label) const noexcept {
+        const auto found = std::find(labels_.begin(), labels_.end(), label);
+        return found == labels_.end() ? kFastest : rates_[static_cast<std::size_t>(found - labels_.begin())];
+    }
+    /// False: the label is there already, there is no room, or the rate is 0.
+    constexpr bool push_back(Label label, std::uint8_t rate) noexcept {
+        if (rate == 0 || !labels_.push_back(label)) {
+            return false;
+        }
+        rates_[labels_.size() - 1] = rate;
+        return true;
+    }
+    constexpr const LabelList& labels() const noexcept { return labels_; }
+    constexpr bool empty() const noexcept { return labels_.empty(); }
+    friend constexpr bool operator==(const Rates&, const Rates&) noexcept = default;
+
+  private:
+    LabelList labels_;
+    std::array<std::uint8_t, kMaxUplinks> rates_{};
+};
+
 /// The correspondent's ports, inclusive; 0–65535 means any, portless protocols included.
 struct PortRange {
     std::uint16_t first = 0;
@@ -74,6 +151,8 @@ struct Rule {
     std::uint8_t protocol = kAnyProtocol;
     PortRange ports;
     LabelList uplinks;
+    Mode mode = Mode::prefer;
+    Weights weights{};  ///< where the mode spreads: at least one is not 0; by rate, 1 for all that are no reserve
 
     constexpr bool unconditional() const noexcept { return protocol == kAnyProtocol && ports.any(); }
     friend constexpr bool operator==(const Rule&, const Rule&) noexcept = default;
@@ -86,12 +165,16 @@ struct FlowKey {
     std::uint8_t protocol = kAnyProtocol;
     bool has_port = false;
     std::uint16_t port = 0;
+    // What else tells flows apart where a rule spreads; no rule looks at them.
+    std::uint16_t node_port = 0;  ///< there when `port` is
+    wire::Ipv4Address node{};     ///< home address
 };
 
 /// Ordered rules, first match wins; `fallback` is for what none matches.
 struct Policy {
     std::vector<Rule> rules;
     LabelList fallback;
+    Rates rates{};  ///< for rules that spread by them
 
     friend bool operator==(const Policy&, const Policy&) = default;
 };

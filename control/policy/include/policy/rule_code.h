@@ -14,7 +14,9 @@ inline constexpr std::uint8_t kRuleLengthMask = 0x3f;
 inline constexpr std::uint8_t kRuleHasProtocol = 0x40;
 inline constexpr std::uint8_t kRuleHasPorts = 0x80;
 inline constexpr std::size_t kMinRuleBytes = 2;
-inline constexpr std::size_t kMaxRuleBytes = 10 + 1 + kMaxUplinks;
+inline constexpr std::size_t kMaxRuleBytes = 10 + 1 + 2 * kMaxUplinks;
+/// In the number of a rule's uplinks: the mode.
+inline constexpr unsigned kRuleModeShift = 4;
 
 void write_rule(wire::Writer& out, const Rule& rule);
 /// nullopt: not what write_rule writes, or cut off.
@@ -22,9 +24,10 @@ std::optional<Rule> read_rule(wire::Reader& in);
 /// What precedes the rules in the canonical encoding.
 struct PolicyHead {
     LabelList fallback;
+    Rates rates;
     std::uint32_t rules = 0;
 };
 std::optional<PolicyHead> read_head(wire::Reader& in);
-void write_head(wire::Writer& out, const LabelList& fallback, std::uint32_t rules);
+void write_head(wire::Writer& out, const Policy& policy);
 
 }  // namespace homeward::policy

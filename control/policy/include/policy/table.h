@@ -29,6 +29,9 @@ struct Choice {
     PortRange ports;
     std::uint8_t protocol = kAnyProtocol;
     LabelList uplinks;
+    Mode mode = Mode::prefer;
+    Label preferred = 0;  ///< the first of `uplinks`, if they are asked in order; else 0: see `mode`
+    Weights weights{};
 
     constexpr bool unconditional() const noexcept { return protocol == kAnyProtocol && ports.any(); }
     constexpr bool fits(const FlowKey& flow) const noexcept {
@@ -85,6 +88,9 @@ class Table {
     const Choice& settle(const Cursor& cursor) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
     bool small() const noexcept { return lists_.size() <= kSmallIntervals; }
+    /// What Mode::spread_by_rate goes by.
+    const Rates& rates() const noexcept { return rates_; }
+    void set_rates(const Rates& rates) noexcept { rates_ = rates; }
 
     /// Whether `flow`, whose port is not known, may get another answer once it is.
     bool asks_for_port(const FlowKey& flow) const noexcept;
@@ -113,10 +119,11 @@ class Table {
         std::uint8_t shift = 0;
         std::uint16_t count = 1;
     };
-    /// A quarter of a cache line, so that none takes two.
-    struct alignas(16) Held {
+    /// Half a cache line, so that none takes two.
+    struct alignas(32) Held {
         Choice choice;
     };
+    static_assert(sizeof(Held) == 32);
     struct PrefixList {
         wire::Ipv4Prefix prefix;
         std::uint32_t list;
@@ -135,6 +142,7 @@ class Table {
     std::vector<std::uint32_t> lists_;   ///< of each interval: its list's first candidate
     std::vector<Candidate> candidates_;  ///< lists as in choices_
     std::vector<PrefixList> prefixes_;
+    Rates rates_;
 };
 
 /// Where a lookup stands. Belongs to the table that began it.
