@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Policy lookup in the kernel: the longest prefix of the destination gives a short list of candidates, the first that
- * fits protocol and port gives labels in order of preference, the first usable label is the uplink.
+ * fits protocol and port gives labels in order of preference. The first usable label is the uplink, or where the rule
+ * spreads the usable label that has the flow (homeward/spread.h).
  *
- * A packet of an L3 TUN starts at its IPv4 header. Later fragments carry no port: the first fragment leaves it behind
- * for them under (source, destination, protocol, identification), so that all take the same way.
+ * A packet of an L3 TUN starts at its IPv4 header. Later fragments carry no ports: the first fragment leaves them
+ * behind for them under (source, destination, protocol, identification), so that all take the same way.
  *
  * Every program that includes this has the maps below; the agent makes them one.
  */
@@ -18,6 +19,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "homeward/spread.h"
 #include "homeward/steering.h"
 
 struct policy_trie {
@@ -47,7 +49,7 @@ struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1024);
     __type(key, struct homeward_fragment_key);
-    __type(value, __u16);
+    __type(value, __u32);
 } fragments SEC(".maps");
 
 struct {
@@ -65,10 +67,11 @@ struct {
 } rules SEC(".maps");
 
 struct flow {
+    __be32 node;
     __be32 correspondent;
+    __u32 ports; /* host order: the node's in the upper half, the correspondent's in the lower */
     __u8 protocol;
-    __u8 has_port;
-    __u16 port; /* host order */
+    __u8 has_ports;
 };
 
 static __always_inline void count(__u32 which) {
@@ -91,79 +94,146 @@ static __always_inline int has_ports(__u8 protocol) {
            protocol == IPPROTO_UDPLITE;
 }
 
-/* The correspondent's port is the destination port: two bytes into each of these protocols' headers. */
-static __always_inline void read_port(struct __sk_buff* skb, const struct iphdr* ip, struct flow* flow) {
+/* The node's port is the source port; each of these protocols' headers begins with both. */
+static __always_inline void read_ports(struct __sk_buff* skb, const struct iphdr* ip, struct flow* flow) {
     const __u16 fragment = bpf_ntohs(ip->frag_off);
     const struct homeward_fragment_key key = {
         .source = ip->saddr, .destination = ip->daddr, .protocol = ip->protocol, .identification = ip->id};
-    __be16 port;
+    __be32 ports;
 
     if (!has_ports(ip->protocol))
         return;
     if (fragment & HOMEWARD_FRAGMENT_OFFSET) {
-        const __u16* first = bpf_map_lookup_elem(&fragments, &key);
+        const __u32* first = bpf_map_lookup_elem(&fragments, &key);
 
         if (first) {
-            flow->has_port = 1;
-            flow->port = *first;
+            flow->has_ports = 1;
+            flow->ports = *first;
         }
         return;
     }
-    if (bpf_skb_load_bytes(skb, ip->ihl * 4 + 2, &port, sizeof(port)))
+    if (bpf_skb_load_bytes(skb, ip->ihl * 4, &ports, sizeof(ports)))
         return;
-    flow->has_port = 1;
-    flow->port = bpf_ntohs(port);
+    flow->has_ports = 1;
+    flow->ports = bpf_ntohl(ports);
     if (fragment & HOMEWARD_MORE_FRAGMENTS)
-        bpf_map_update_elem(&fragments, &key, &flow->port, BPF_ANY);
+        bpf_map_update_elem(&fragments, &key, &flow->ports, BPF_ANY);
 }
 
 static __always_inline int fits(const struct homeward_candidate* candidate, const struct flow* flow) {
+    const __u16 port = (__u16)flow->ports;
+
     if (candidate->protocol && candidate->protocol != flow->protocol)
         return 0;
-    return candidate->any_port ||
-           (flow->has_port && flow->port >= candidate->port_first && flow->port <= candidate->port_last);
+    return candidate->any_port || (flow->has_ports && port >= candidate->port_first && port <= candidate->port_last);
 }
 
-static __always_inline void first_usable(const struct homeward_candidate* candidate, struct choice* choice) {
-    choice->rule = candidate->rule;
-    choice->why = HOMEWARD_STEERING_NO_UPLINK;
-    for (__u32 i = 0; i < HOMEWARD_MAX_UPLINKS; i++) {
-        if (i >= candidate->label_count)
-            break;
-        __u32 label = candidate->labels[i];
-        const struct homeward_uplink_state* state = bpf_map_lookup_elem(&uplinks, &label);
+/* What the candidate that decides says. A copy: wherever it stood, the verifier goes once through what follows. */
+struct decision {
+    __u64 labels; /* the first one's lowest, as in a little-endian machine's memory */
+    __u32 weights;
+    __u32 rule;
+    __u32 label_count;
+    __u32 mode;
+};
 
-        if (state && state->usable) {
-            choice->label = label;
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "labels are read as one number");
+
+static __always_inline const struct homeward_uplink_state* usable(__u32 label) {
+    const struct homeward_uplink_state* state = bpf_map_lookup_elem(&uplinks, &label);
+
+    return state && state->usable ? state : (void*)0;
+}
+
+static __always_inline void first_usable(const struct decision* decision, struct choice* choice) {
+    __u64 labels = decision->labels;
+
+    for (__u32 i = 0; i < HOMEWARD_MAX_UPLINKS; i++, labels >>= 8) {
+        if (i >= decision->label_count)
+            break;
+        const struct homeward_uplink_state* state = usable(labels & 0xff);
+
+        if (state) {
+            choice->label = labels & 0xff;
             choice->queue = state->queue;
             return;
         }
     }
 }
 
-static __always_inline void choose(const struct flow* flow, struct choice* choice) {
+/* As policy::spread in user space. */
+static __always_inline void spread(const struct decision* decision, const struct flow* flow, struct choice* choice) {
+    const __u64 hash = homeward_flow_hash(bpf_ntohl(flow->node), bpf_ntohl(flow->correspondent),
+                                          flow->has_ports ? flow->ports : 0, flow->protocol);
+    __u64 labels = decision->labels;
+    __u32 weights = decision->weights;
+    __u32 best = 0;
+    __u32 best_weight = 0; /* 0: the choice is a reserve, or there is none */
+
+    for (__u32 i = 0; i < HOMEWARD_MAX_UPLINKS; i++, labels >>= 8, weights >>= 4) {
+        if (i >= decision->label_count)
+            break;
+        const struct homeward_uplink_state* state = usable(labels & 0xff);
+        __u32 weight = weights & 15;
+        __u32 distance;
+
+        if (!state || (!weight && choice->label != HOMEWARD_LABEL_NONE))
+            continue;
+        if (weight && decision->mode == HOMEWARD_MODE_SPREAD_BY_RATE)
+            weight = state->rate;
+        distance = homeward_distance(hash, labels & 0xff);
+        if (!best_weight || homeward_nearer(distance, weight, best, best_weight)) {
+            best = distance;
+            best_weight = weight;
+            choice->label = labels & 0xff;
+            choice->queue = state->queue;
+        }
+    }
+}
+
+static __always_inline int decide(const struct flow* flow, struct decision* decision) {
     const struct homeward_lpm_key key = {.prefix_length = 32, .address = flow->correspondent};
     __u32 slot = 0;
     void* trie = bpf_map_lookup_elem(&policy, &slot);
     const struct homeward_entry* entry = trie ? bpf_map_lookup_elem(trie, &key) : (void*)0;
 
-    choice->label = HOMEWARD_LABEL_NONE;
-    choice->why = HOMEWARD_STEERING_NO_ENTRY;
     for (__u32 i = 0; entry && i < HOMEWARD_MAX_CANDIDATES; i++) {
+        const struct homeward_candidate* candidate = &entry->candidates[i];
+
         if (i >= entry->candidate_count)
             break;
-        if (fits(&entry->candidates[i], flow)) {
-            first_usable(&entry->candidates[i], choice);
-            return;
+        if (fits(candidate, flow)) {
+            __builtin_memcpy(&decision->labels, candidate->labels, sizeof(decision->labels));
+            decision->weights = candidate->weights;
+            decision->rule = candidate->rule;
+            decision->label_count = candidate->label_count;
+            decision->mode = candidate->mode;
+            return 1;
         }
     }
+    return 0;
+}
+
+static __always_inline void choose(const struct flow* flow, struct choice* choice) {
+    struct decision decision = {};
+
+    choice->label = HOMEWARD_LABEL_NONE;
+    choice->why = HOMEWARD_STEERING_NO_ENTRY;
+    if (!decide(flow, &decision))
+        return;
+    choice->rule = decision.rule;
+    choice->why = HOMEWARD_STEERING_NO_UPLINK;
+    if (decision.mode == HOMEWARD_MODE_PREFER)
+        first_usable(&decision, choice);
+    else
+        spread(&decision, flow, choice);
 }
 
 /* The way of the packet whose IPv4 header starts the buffer and was read into `ip`. */
 static __always_inline void classify(struct __sk_buff* skb, const struct iphdr* ip, struct choice* choice) {
-    struct flow flow = {.correspondent = ip->daddr, .protocol = ip->protocol};
+    struct flow flow = {.node = ip->saddr, .correspondent = ip->daddr, .protocol = ip->protocol};
 
-    read_port(skb, ip, &flow);
+    read_ports(skb, ip, &flow);
     choose(&flow, choice);
 }
 

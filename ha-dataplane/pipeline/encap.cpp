@@ -5,6 +5,7 @@
 
 #include "checksum.h"
 #include "pipeline/pipeline.h"
+#include "policy/spread.h"
 
 namespace homeward::pipeline {
 
@@ -43,7 +44,7 @@ void Pipeline::encap_all() {
 bool Pipeline::choose_uplink(Packet& packet) {
     const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
     if (policy == nullptr) {
-        if (take_first_up(packet, nullptr)) {
+        if (take_uplink(packet, nullptr)) {
             return true;
         }
         drop(packet, Drop::encap_no_uplink);
@@ -53,16 +54,18 @@ bool Pipeline::choose_uplink(Packet& packet) {
     if (hold_early(packet, policy->table, key)) {
         return false;
     }
-    const policy::LabelList& names = policy->table.lookup(key).uplinks;
-    if (!names.empty() && take_first_up(packet, &names)) {
+    const policy::Candidate& candidate = policy->table.lookup(key);
+    const Wanted wanted{candidate, policy->table.rates(), key};
+    if (take_uplink(packet, &wanted)) {
         return true;
     }
-    drop(packet, names.empty() ? Drop::encap_policy : Drop::encap_no_uplink);
+    drop(packet, candidate.uplinks.empty() ? Drop::encap_policy : Drop::encap_no_uplink);
     return false;
 }
 
-/// Each word is read once, so that what is chosen is what is used.
-bool Pipeline::take_first_up(Packet& packet, const policy::LabelList* names) {
+/// As the rule says, or without one the first that is up. Each word is read once, so that what is chosen is what is
+/// used.
+bool Pipeline::take_uplink(Packet& packet, const Wanted* wanted) {
     const Binding& binding = *packet.binding;
     const std::uint32_t order = binding.order.load(std::memory_order_acquire);
     std::array<UplinkWord, ipc::kMaxUplinks> words;
@@ -70,45 +73,52 @@ bool Pipeline::take_first_up(Packet& packet, const policy::LabelList* names) {
     for (unsigned position = 0; position < count; ++position) {
         words[position] = binding.uplink(Binding::slot(order, position));
     }
-    const auto take = [&](unsigned position) {
-        packet.uplink = words[position];
-        packet.tunnel_mtu = binding.mtu[Binding::slot(order, position)].load(std::memory_order_relaxed);
-        return true;
+    const auto first = [&](auto fits) {
+        const UplinkWord* const begin = words.data();
+        return static_cast<unsigned>(std::find_if(begin, begin + count, fits) - begin);
     };
-    if (names == nullptr) {
-        for (unsigned position = 0; position < count; ++position) {
-            if (words[position].up()) {
-                return take(position);
-            }
-        }
+    const auto named = [&](policy::Label name) {
+        return first([name](UplinkWord word) { return word.up() && word.name() == name; });
+    };
+    unsigned position = count;
+    if (wanted == nullptr) {
+        position = first([](UplinkWord word) { return word.up(); });
+    } else {
+        const auto usable = [&](policy::Label name) { return named(name) != count; };
+        const policy::Label name = policy::choose(wanted->choice, wanted->rates, wanted->flow, usable);
+        position = name == 0 ? count : named(name);
+    }
+    if (position == count) {
         return false;
     }
-    for (const policy::Label name : *names) {
-        for (unsigned position = 0; position < count; ++position) {
-            if (words[position].up() && words[position].name() == name) {
-                return take(position);
-            }
-        }
-    }
-    return false;
+    packet.uplink = words[position];
+    packet.tunnel_mtu = binding.mtu[Binding::slot(order, position)].load(std::memory_order_relaxed);
+    return true;
 }
 
-/// The correspondent's side of the packet. Later fragments follow their first one when its port is remembered.
+/// What the policy looks at. Later fragments follow their first one when its ports are remembered.
 policy::FlowKey Pipeline::flow_key(const Packet& packet) {
     const Ipv4Header& ip = *packet.ip;
-    policy::FlowKey key{.correspondent = ip.from(), .protocol = ip.protocol};
+    policy::FlowKey key{.correspondent = ip.from(), .protocol = ip.protocol, .node = ip.to()};
+    const auto take = [&key](FragmentCache::Ports ports) {
+        key.has_port = true;
+        key.port = ports.correspondent;
+        key.node_port = ports.node;
+    };
     if (!has_ports(ip.protocol)) {
         return key;
     }
     if (ip.is_later_fragment()) {
-        key.has_port = fragments_.recall(ip, now_, kFragmentLifetimeS * tsc_hz_, key.port);
+        if (const auto ports = fragments_.recall(ip, now_, kFragmentLifetimeS * tsc_hz_)) {
+            take(*ports);
+        }
         return key;
     }
-    if (const std::uint8_t* ports = packet.transport(2); ports != nullptr) {
-        key.has_port = true;
-        key.port = reinterpret_cast<const be16*>(ports)->host();
+    if (const auto* ports = reinterpret_cast<const be16*>(packet.transport(4)); ports != nullptr) {
+        const FragmentCache::Ports shown{ports[0].host(), ports[1].host()};
+        take(shown);
         if (ip.is_fragment()) {
-            fragments_.remember(ip, key.port, now_);
+            fragments_.remember(ip, shown, now_);
             release_early(ip);
         }
     }

@@ -5,6 +5,7 @@
 
 #include "checksum.h"
 #include "pipeline/pipeline.h"
+#include "policy/spread.h"
 #include "way_out.h"
 
 namespace homeward::pipeline {
@@ -44,10 +45,12 @@ constexpr std::uint64_t up_as(policy::Label name) {
 }
 
 policy::FlowKey key_of(const Ipv4Header& ip) {
-    policy::FlowKey key{.correspondent = ip.from(), .protocol = ip.protocol};
-    if (has_ports(ip.protocol) && ip.total_length.host() >= sizeof ip + 2) {
+    policy::FlowKey key{.correspondent = ip.from(), .protocol = ip.protocol, .node = ip.to()};
+    if (has_ports(ip.protocol) && ip.total_length.host() >= sizeof ip + 2 * sizeof(be16)) {
+        const auto* ports = reinterpret_cast<const be16*>(&ip + 1);
         key.has_port = true;
-        key.port = reinterpret_cast<const be16*>(&ip + 1)->host();
+        key.port = ports[0].host();
+        key.node_port = ports[1].host();
     }
     return key;
 }
@@ -87,7 +90,7 @@ inline const policy::Choice* Pipeline::choice_of(const Express& packet) {
     return packet.choice != nullptr && packet.table == &table ? packet.choice : &table.first(packet.ip->from());
 }
 
-/// The first uplink of the rule, or of the node's order, that is up.
+/// The uplink that the rule names, or the first of the node's order that is up.
 inline bool Pipeline::choose(Express& packet) {
     const Binding& binding = *packet.binding;
     if ((binding.order.load(std::memory_order_acquire) & (Binding::kSecondLine | Binding::kNumbered)) != 0) {
@@ -100,8 +103,8 @@ inline bool Pipeline::choose(Express& packet) {
     if (!choice->unconditional()) {
         choice = &policy::Table::decide(*choice, key_of(*packet.ip));
     }
-    const policy::LabelList& names = choice->uplinks;
-    return names.preferred() != 0 && (choose_likely(packet, names.preferred()) || choose_named(packet, names));
+    const policy::Label preferred = choice->preferred;
+    return (preferred != 0 && choose_likely(packet, preferred)) || choose_otherwise(packet, *choice);
 }
 
 /// The uplink of this name that the binding's hint leads to, if it is up.
@@ -113,12 +116,29 @@ inline bool Pipeline::choose(Express& packet) {
     return (packet.uplink.bits() & kNamedAndUp) == up_as(name);
 }
 
-/// The hint prefers what is up: an uplink of a name that is down has no other beside it.
-[[gnu::noinline]] bool Pipeline::choose_named(Express& packet, const policy::LabelList& names) {
-    return std::any_of(names.begin(), names.end(), [&](policy::Label name) {
+/// Nothing is preferred, or the hint does not lead there. It prefers what is up: an uplink of a name that is down has
+/// no other beside it.
+[[gnu::noinline]] bool Pipeline::choose_otherwise(Express& packet, const policy::Choice& choice) {
+    if (policy::spreads(choice.mode)) {
+        return choose_by_flow(packet, choice);
+    }
+    return std::any_of(choice.uplinks.begin(), choice.uplinks.end(), [&](policy::Label name) {
         return choose_likely(packet, name) ||
                (packet.uplink.name() != name && choose_any(packet, kNamedAndUp, up_as(name)));
     });
+}
+
+bool Pipeline::choose_by_flow(Express& packet, const policy::Choice& choice) {
+    const Binding& binding = *packet.binding;
+    const auto usable = [&](policy::Label name) { return fitting(binding, kNamedAndUp, up_as(name)) != 0; };
+    // When the policy was replaced since the choice was found, this packet goes by the old rule and the new rates.
+    const tables::Policy* policy = binding.policy.load(std::memory_order_acquire);
+    if (policy == nullptr) {
+        return false;
+    }
+    const policy::Label name =
+        policy::spread(choice, policy->table.rates(), policy::hash_of(key_of(*packet.ip)), usable);
+    return name != 0 && choose_any(packet, kNamedAndUp, up_as(name));
 }
 
 /// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a

@@ -44,6 +44,8 @@ homeward_candidate to_map(const policy::Candidate& from) {
     to.any_port = from.ports.any() ? 1 : 0;
     to.label_count = static_cast<std::uint8_t>(from.uplinks.size());
     std::copy(from.uplinks.begin(), from.uplinks.end(), to.labels);
+    to.mode = static_cast<std::uint8_t>(from.mode);
+    to.weights = from.weights.bits();
     to.rule = from.rule;
     return to;
 }
@@ -82,6 +84,9 @@ std::uint32_t rule_slot(std::uint32_t rule) {
 }  // namespace
 
 Result<std::unique_ptr<Steering>> Steering::load() {
+    using policy::Mode;
+    static_assert(int{HOMEWARD_MODE_PREFER} == int(Mode::prefer) && int{HOMEWARD_MODE_SPREAD} == int(Mode::spread) &&
+                  int{HOMEWARD_MODE_SPREAD_BY_RATE} == int(Mode::spread_by_rate));
     static_assert(policy::kMaxCandidates == HOMEWARD_MAX_CANDIDATES && policy::kMaxUplinks == HOMEWARD_MAX_UPLINKS);
     libbpf_set_print(silence);
     raise_memlock();
@@ -151,11 +156,12 @@ Status Steering::set_none_queue(std::uint8_t queue) {
     return set_uplink(HOMEWARD_LABEL_NONE, false, queue);
 }
 
-Status Steering::set_uplink(policy::Label label, bool usable, std::uint8_t queue) {
+Status Steering::set_uplink(policy::Label label, bool usable, std::uint8_t queue, std::uint8_t rate) {
     const std::uint32_t key = label;
     homeward_uplink_state state{};
     state.usable = usable ? 1 : 0;
     state.queue = queue;
+    state.rate = rate;
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.uplinks), &key, &state, BPF_ANY) != 0) {
         return Error{"BPF uplink state: " + reason(errno)};
     }

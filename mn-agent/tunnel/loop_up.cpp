@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "events.h"
+#include "policy/spread.h"
 #include "tunnel/loop.h"
 
 // The tunnel's thread, from the TUN's queues to the uplinks' sockets.
@@ -80,19 +81,17 @@ void Loop::put(SendBatch& batch, std::uint8_t tos) noexcept {
     }
 }
 
-/// The policy's answer in user space: the first usable uplink that is not `except`, or kNowhere.
+/// The policy's answer in user space, of usable uplinks that are not `except`, or kNowhere.
 unsigned Loop::choose(wire::ByteView packet, unsigned except) noexcept {
     if (!table_) {
         return kNowhere;
     }
-    const policy::Candidate& candidate = table_->lookup(flow_of(packet, fragments_));
-    for (const policy::Label label : candidate.uplinks) {
+    const policy::FlowKey flow = flow_of(packet, fragments_);
+    const auto usable = [&](policy::Label label) {
         const unsigned slot = slot_of_label_[label];
-        if (slot != kNowhere && slot != except && sockets_[slot] && usable_[slot].load(std::memory_order_acquire)) {
-            return slot;
-        }
-    }
-    return kNowhere;
+        return slot != kNowhere && slot != except && sockets_[slot] && usable_[slot].load(std::memory_order_acquire);
+    };
+    return slot_of_label_[policy::choose(table_->lookup(flow), table_->rates(), flow, usable)];
 }
 
 void Loop::flush(unsigned slot) {

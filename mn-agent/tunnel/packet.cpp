@@ -138,25 +138,30 @@ std::size_t FragmentCache::index(const Slot& key) noexcept {
     return (key.identification ^ key.destination) % std::tuple_size_v<decltype(slots_)>;
 }
 
-void FragmentCache::remember(wire::ByteView header, std::uint16_t port) noexcept {
+void FragmentCache::remember(wire::ByteView header, Ports ports) noexcept {
     Slot slot = key(header);
-    slot.port = port;
+    slot.ports = ports;
     slots_[index(slot)] = slot;
 }
 
-bool FragmentCache::recall(wire::ByteView header, std::uint16_t& port) const noexcept {
+std::optional<FragmentCache::Ports> FragmentCache::recall(wire::ByteView header) const noexcept {
     const Slot wanted = key(header);
     const Slot& held = slots_[index(wanted)];
     if (held.source != wanted.source || held.destination != wanted.destination ||
         held.identification != wanted.identification || held.protocol != wanted.protocol) {
-        return false;
+        return std::nullopt;
     }
-    port = held.port;
-    return true;
+    return held.ports;
 }
 
 policy::FlowKey flow_of(wire::ByteView packet, FragmentCache& fragments) noexcept {
     policy::FlowKey flow;
+    const auto take = [&flow](FragmentCache::Ports ports) {
+        flow.has_port = true;
+        flow.port = ports.correspondent;
+        flow.node_port = ports.node;
+    };
+    flow.node = wire::Ipv4Address{get32(packet, 12)};
     flow.correspondent = wire::Ipv4Address{get32(packet, 16)};
     flow.protocol = packet[9];
     if (!has_ports(flow.protocol)) {
@@ -165,12 +170,14 @@ policy::FlowKey flow_of(wire::ByteView packet, FragmentCache& fragments) noexcep
     const std::uint16_t fragment = get16(packet, 6);
     const std::size_t header = header_length(packet);
     if ((fragment & kFragmentOffset) != 0) {
-        flow.has_port = fragments.recall(packet, flow.port);
+        if (const auto ports = fragments.recall(packet)) {
+            take(*ports);
+        }
     } else if (packet.size() >= header + 4) {
-        flow.has_port = true;
-        flow.port = get16(packet, header + 2);
+        const FragmentCache::Ports shown{get16(packet, header), get16(packet, header + 2)};
+        take(shown);
         if ((fragment & kMoreFragments) != 0) {
-            fragments.remember(packet, flow.port);
+            fragments.remember(packet, shown);
         }
     }
     return flow;

@@ -27,6 +27,7 @@
 
 #include "bpf_steering/fast_path.h"
 #include "homeward/tunnel.h"
+#include "policy/spread.h"
 
 namespace homeward::bpf {
 namespace {
@@ -432,6 +433,31 @@ TEST_F(FastPathTest, UpFollowsTheUplinksState) {
     fast->clear(kWlan);
     EXPECT_EQ(up(packet), kLeft) << "the slow path carries what the policy gives this uplink";
     EXPECT_EQ(fast->sent(kWwan).packets, 1U);
+}
+
+TEST_F(FastPathTest, UpSpreadsAsTheHomeAgentDoes) {
+    Policy policy;
+    policy.fallback = {kWlan};
+    policy.rules.push_back({{}, 0, {}, {kWlan, kWwan}, policy::Mode::spread, {2, 1}});
+    publish(policy);
+    const Result<policy::Table> table = policy::Table::compile(policy);
+    std::uint64_t carried[3] = {};
+    for (std::uint16_t port = 0; port < 300; ++port) {
+        Bytes packet = inner({kHome, "198.51.100.7"});
+        put16(packet, 20, port);
+        put16(packet, 22, 443);
+        const policy::FlowKey flow{.correspondent = ip("198.51.100.7"),
+                                   .protocol = kUdp,
+                                   .has_port = true,
+                                   .port = 443,
+                                   .node_port = port,
+                                   .node = ip(kHome)};
+        ++carried[policy::choose(table->lookup(flow), table->rates(), flow, [](policy::Label) { return true; })];
+        ASSERT_EQ(up(packet), kTaken);
+        ASSERT_EQ(fast->sent(kWlan).packets, carried[kWlan]) << port;
+        ASSERT_EQ(fast->sent(kWwan).packets, carried[kWwan]) << port;
+    }
+    EXPECT_GT(carried[kWwan], 70U);
 }
 
 TEST_F(FastPathTest, ANewPolicyCountsFromZero) {

@@ -9,6 +9,7 @@
 
 #include "../unit/policy/random_policy.h"
 #include "bpf_steering/steering.h"
+#include "policy/spread.h"
 
 namespace homeward::bpf {
 namespace {
@@ -37,6 +38,8 @@ struct PacketSpec {
     std::uint16_t id = 1;
     std::uint8_t option_words = 0;
     std::size_t size = 0;  ///< 0: whole
+    std::uint16_t from_port = 0;
+    wire::Ipv4Address from{};
 };
 
 /// An Ethernet frame around the packet: the test run takes 14 bytes off, as for a frame that a driver received.
@@ -53,6 +56,10 @@ std::vector<std::uint8_t> frame(const PacketSpec& spec) {
     packet[9] = spec.protocol;
     const wire::be32 destination = spec.to.wire();
     std::memcpy(&packet[16], &destination, 4);
+    const wire::be32 source = spec.from.wire();
+    std::memcpy(&packet[12], &source, 4);
+    packet[header] = static_cast<std::uint8_t>(spec.from_port >> 8);
+    packet[header + 1] = static_cast<std::uint8_t>(spec.from_port);
     packet[header + 2] = static_cast<std::uint8_t>(spec.port >> 8);
     packet[header + 3] = static_cast<std::uint8_t>(spec.port);
     if (spec.size != 0) {
@@ -176,8 +183,56 @@ TEST_F(SteeringTest, ASwapReplacesTheWholeTable) {
 
 /// What the program must answer, by the table that the agent and the home agent use.
 int expected(const policy::Table& table, const FlowKey& flow) {
-    const LabelList& labels = table.lookup(flow).uplinks;
-    return labels.empty() || labels[0] > 200 ? kNoneQueue : labels[0];
+    const policy::Label chosen =
+        policy::choose(table.lookup(flow), table.rates(), flow, [](policy::Label label) { return label <= 200; });
+    return chosen == 0 ? kNoneQueue : chosen;
+}
+
+TEST_F(SteeringTest, AFlowKeepsItsUplinkAndFragmentsItsWay) {
+    Policy policy;
+    policy.fallback = {kWlan};
+    policy.rules.push_back({prefix("10.0.0.0/8"), 0, {}, {kWlan, kCellular}, policy::Mode::spread, {3, 1}});
+    publish(policy);
+    int carried[2] = {};
+    for (std::uint16_t i = 0; i < 400; ++i) {
+        const PacketSpec whole{.to = ip("10.1.1.1"), .port = 443, .from_port = static_cast<std::uint16_t>(40'000 + i)};
+        usable(kWlan, true);
+        usable(kCellular, true);
+        const int queue = queue_of(whole);
+        ASSERT_TRUE(queue == 0 || queue == 1);
+        ++carried[queue];
+        PacketSpec first = whole;
+        first.fragment = 0x2000;
+        first.id = i;
+        EXPECT_EQ(queue_of(first), queue);
+        EXPECT_EQ(queue_of({.to = whole.to, .fragment = 100, .id = i}), queue);
+        usable(kWlan, false);
+        EXPECT_EQ(queue_of(whole), 1) << "the dead one gets nothing";
+        usable(kWlan, true);
+        usable(kCellular, false);
+        EXPECT_EQ(queue_of(whole), 0);
+    }
+    EXPECT_NEAR(carried[0], 300, 30);
+}
+
+TEST_F(SteeringTest, AChangeOfRatesIsInForceAtOnce) {
+    Policy policy;
+    policy.fallback = {kWlan};
+    policy.rules.push_back({prefix("10.0.0.0/8"), 0, {}, {kWlan, kCellular}, policy::Mode::spread_by_rate, {1, 1}});
+    publish(policy);
+    struct Rates {
+        std::uint8_t wlan, cellular;
+        double share;
+    };
+    for (const Rates rates : {Rates{255, 255, 0.5}, Rates{255, 63, 0.198}, Rates{1, 255, 0.996}}) {
+        ASSERT_TRUE(steering->set_uplink(kWlan, true, 0, rates.wlan));
+        ASSERT_TRUE(steering->set_uplink(kCellular, true, 1, rates.cellular));
+        int cellular = 0;
+        for (std::uint16_t i = 0; i < 2000; ++i) {
+            cellular += queue_of({.to = ip("10.1.1.1"), .port = 443, .from_port = i});
+        }
+        EXPECT_NEAR(cellular / 2000.0, rates.share, 0.03);
+    }
 }
 
 TEST_F(SteeringTest, AgreesWithTheTableOnRandomPolicies) {
@@ -191,14 +246,20 @@ TEST_F(SteeringTest, AgreesWithTheTableOnRandomPolicies) {
         publish(policy);
         // Queue = label, so that the answer names the preference.
         for (int label = 1; label <= 200; ++label) {
-            ASSERT_TRUE(
-                steering->set_uplink(static_cast<policy::Label>(label), true, static_cast<std::uint8_t>(label)));
+            ASSERT_TRUE(steering->set_uplink(static_cast<policy::Label>(label), true, static_cast<std::uint8_t>(label),
+                                             policy.rates.of(static_cast<policy::Label>(label))));
         }
         for (int i = 0; i < 200; ++i) {
             FlowKey flow = random.flow(policy);
             const bool ports = flow.protocol == kTcp || flow.protocol == kUdp;
             flow.has_port = ports;
-            const PacketSpec packet{flow.correspondent, flow.protocol, flow.port};
+            flow.node = ip("10.44.0.12");
+            flow.node_port = static_cast<std::uint16_t>(1024 + random.below(60'000));
+            const PacketSpec packet{.to = flow.correspondent,
+                                    .protocol = flow.protocol,
+                                    .port = flow.port,
+                                    .from_port = flow.node_port,
+                                    .from = flow.node};
             ASSERT_EQ(queue_of(packet), expected(*table, flow))
                 << "seed " << seed << ", to " << flow.correspondent.to_string() << " protocol " << int{flow.protocol}
                 << " port " << flow.port;

@@ -200,6 +200,13 @@ const World kWorlds[] = {
          lab.put_policy(1, large_policy());
          lab.put(lab.node_record());
      }},
+    {"spread",
+     [](Lab& lab) {
+         lab.put_policy(
+             1, {.rules = {{.correspondent = {}, .uplinks = {1, 2}, .mode = policy::Mode::spread, .weights = {2, 1}}},
+                 .fallback = {1}});
+         lab.put(lab.node_record());
+     }},
     {"two_uplinks_of_one_name",
      [](Lab& lab) {
          ipc::Binding node = lab.node_record();

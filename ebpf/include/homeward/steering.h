@@ -19,6 +19,13 @@
 #define HOMEWARD_FRAGMENT_OFFSET 0x1fff
 #define HOMEWARD_MORE_FRAGMENTS 0x2000
 
+/* How a candidate's labels are used. */
+enum homeward_mode {
+    HOMEWARD_MODE_PREFER = 0,        /* the first usable one */
+    HOMEWARD_MODE_SPREAD = 1,        /* flow by flow in proportion to their weights, see homeward/spread.h */
+    HOMEWARD_MODE_SPREAD_BY_RATE = 2 /* in proportion to their uplinks' rates; a weight of 1: not a reserve */
+};
+
 struct homeward_lpm_key {
     __u32 prefix_length; /* 0-32 */
     __be32 address;
@@ -31,9 +38,10 @@ struct homeward_candidate {
     __u8 protocol; /* 0: any */
     __u8 any_port; /* 1: fits without a look at ports */
     __u8 label_count;
-    __u8 reserved;
+    __u8 mode; /* enum homeward_mode */
     __u8 labels[HOMEWARD_MAX_UPLINKS];
-    __u32 rule; /* index, for counters; 0xffffffff: the default */
+    __u32 weights; /* where the mode spreads: four bits per label, the first one's lowest; 0: a reserve */
+    __u32 rule;    /* index, for counters; 0xffffffff: the default */
 };
 
 struct homeward_entry {
@@ -45,10 +53,12 @@ struct homeward_entry {
 struct homeward_uplink_state {
     __u8 usable; /* writer: the agent; 1: flows may use it */
     __u8 queue;  /* TUN queue of this uplink */
-    __u8 reserved[2];
+    __u8 rate;   /* relative to the fastest uplink's, which has 255; never 0 */
+    __u8 reserved;
 };
 
-/* The datagram a fragment belongs to; the value is the correspondent's port, host order. */
+/* The datagram a fragment belongs to; the value is its ports: the node's in the upper half, the
+ * correspondent's in the lower, host order. */
 struct homeward_fragment_key {
     __be32 source;
     __be32 destination;

@@ -202,6 +202,7 @@ TEST(FlowOf, LaterFragmentsFollowTheFirst) {
     EXPECT_EQ(flow_of(first, cache).port, 5000);
     EXPECT_TRUE(flow_of(later, cache).has_port);
     EXPECT_EQ(flow_of(later, cache).port, 5000);
+    EXPECT_EQ(flow_of(later, cache).node_port, flow_of(first, cache).node_port);
     later[4] ^= 1;  // another datagram
     EXPECT_FALSE(flow_of(later, cache).has_port);
 }
@@ -213,6 +214,7 @@ TEST(FlowOf, TakesTheDestination) {
     EXPECT_EQ(udp.protocol, 17);
     EXPECT_TRUE(udp.has_port);
     EXPECT_EQ(udp.port, 5000);
+    EXPECT_EQ(udp.node_port, 40'000);
     EXPECT_FALSE(flow_of(ipv4(1, 0, std::vector<std::uint8_t>(8)), cache).has_port);
     EXPECT_FALSE(flow_of(ipv4(17, 0, {0x9c, 0x40, 0x13}), cache).has_port);
 }

@@ -2,39 +2,45 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "pipeline/headers.h"
 
 namespace homeward::pipeline {
 
-/// Which port a first fragment showed, so that later fragments of the same packet take the same way (their ports are
+/// Which ports a first fragment showed, so that later fragments of the same packet take the same way (their ports are
 /// not in them). Direct-mapped and bounded: an entry that was displaced or is too old makes the later fragment match
-/// without its port.
+/// without them.
 class FragmentCache {
   public:
     /// `secret`: so that nobody can tell which packets displace each other.
     explicit FragmentCache(std::uint64_t secret) noexcept : secret_(secret) {}
 
-    void remember(const Ipv4Header& ip, std::uint16_t port, std::uint64_t now) noexcept {
-        entries_[index(ip)] = {key(ip), low(ip), port, true, now};
+    /// Of a packet to a node: the source port is the correspondent's.
+    struct Ports {
+        std::uint16_t correspondent = 0;
+        std::uint16_t node = 0;
+    };
+
+    void remember(const Ipv4Header& ip, Ports ports, std::uint64_t now) noexcept {
+        entries_[index(ip)] = {key(ip), low(ip), ports, now, true};
     }
-    /// True and `port` set when the first fragment passed less than `lifetime` cycles ago.
-    bool recall(const Ipv4Header& ip, std::uint64_t now, std::uint64_t lifetime, std::uint16_t& port) const noexcept {
+    /// nullopt: no first fragment passed less than `lifetime` cycles ago.
+    std::optional<Ports> recall(const Ipv4Header& ip, std::uint64_t now, std::uint64_t lifetime) const noexcept {
         const Entry& entry = entries_[index(ip)];
         if (!entry.valid || entry.addresses != key(ip) || entry.rest != low(ip) || now - entry.seen >= lifetime) {
-            return false;
+            return std::nullopt;
         }
-        port = entry.port;
-        return true;
+        return entry.ports;
     }
 
   private:
     struct Entry {
         std::uint64_t addresses = 0;
         std::uint32_t rest = 0;  ///< protocol and id
-        std::uint16_t port = 0;
-        bool valid = false;
+        Ports ports;
         std::uint64_t seen = 0;
+        bool valid = false;
     };
 
     static std::uint64_t key(const Ipv4Header& ip) noexcept {

@@ -97,7 +97,8 @@ class Pipeline {
     const policy::Choice* choice_of(const Express& packet);
     bool choose(Express& packet);
     static bool choose_likely(Express& packet, policy::Label name);
-    static bool choose_named(Express& packet, const policy::LabelList& names);
+    static bool choose_otherwise(Express& packet, const policy::Choice& choice);
+    static bool choose_by_flow(Express& packet, const policy::Choice& choice);
     static bool choose_any(Express& packet, std::uint64_t mask, std::uint64_t wanted);
     bool express_encap(Express& packet);
     void enter_tunnel(const Express& packet, unsigned length, const Egress& egress);
@@ -153,7 +154,13 @@ class Pipeline {
     // encap.cpp
     void encap_all();
     bool choose_uplink(Packet& packet);
-    bool take_first_up(Packet& packet, const policy::LabelList* names);
+    /// What a policy has to say of a packet.
+    struct Wanted {
+        const policy::Choice& choice;
+        const policy::Rates& rates;
+        const policy::FlowKey& flow;
+    };
+    static bool take_uplink(Packet& packet, const Wanted* wanted);
     policy::FlowKey flow_key(const Packet& packet);
     void encap(Packet& packet);
     bool may_enter_tunnel(Packet& packet);

@@ -39,7 +39,9 @@ class Steering {
 
     /// The queue that takes what no uplink may carry.
     Status set_none_queue(std::uint8_t queue);
-    Status set_uplink(policy::Label label, bool usable, std::uint8_t queue);
+    /// `rate`: as policy::Rates has it.
+    Status set_uplink(policy::Label label, bool usable, std::uint8_t queue,
+                      std::uint8_t rate = policy::Rates::kFastest);
 
     /// Sums over the CPUs.
     Counters counters() const;

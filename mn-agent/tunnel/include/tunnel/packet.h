@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "policy/rule.h"
@@ -40,14 +41,20 @@ bool clamp_mss(Packet packet, std::uint16_t limit) noexcept;
 /// program's map. Old entries are overwritten. One thread.
 class FragmentCache {
   public:
-    void remember(wire::ByteView header, std::uint16_t port) noexcept;
-    /// True and the port, when the datagram's first fragment was seen.
-    bool recall(wire::ByteView header, std::uint16_t& port) const noexcept;
+    /// The node's is the source port.
+    struct Ports {
+        std::uint16_t node = 0, correspondent = 0;
+    };
+
+    void remember(wire::ByteView header, Ports ports) noexcept;
+    /// nullopt: the datagram's first fragment was not seen.
+    std::optional<Ports> recall(wire::ByteView header) const noexcept;
 
   private:
     struct Slot {
         std::uint32_t source = 0, destination = 0;
-        std::uint16_t identification = 0, port = 0;
+        std::uint16_t identification = 0;
+        Ports ports;
         std::uint8_t protocol = 0;
     };
     static Slot key(wire::ByteView header) noexcept;
