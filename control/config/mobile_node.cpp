@@ -212,7 +212,7 @@ void read_probes(const Value& value, MobileNode& out) {
 }
 
 void read_handover(const Value& value, MobileNode& out) {
-    const Map map{value, {"hold_down", "hold", "resend", "probes"}};
+    const Map map{value, {"hold_down", "hold", "resend", "probes", "rates"}};
     if (const auto found = map.find("hold_down")) {
         out.hold_down = found->duration(milliseconds{0}, milliseconds{600'000});
     }
@@ -230,6 +230,9 @@ void read_handover(const Value& value, MobileNode& out) {
     numbered("resend", out.resend);
     if (const auto found = map.find("probes")) {
         read_probes(*found, out);
+    }
+    if (const auto found = map.find("rates")) {
+        out.rates_interval = found->duration(milliseconds{0}, milliseconds{3'600'000});
     }
 }
 

@@ -86,13 +86,7 @@ void Agent::run_client_actions() {
 
 void Agent::run(const handover::SetUsable& action) {
     loop_->set_usable(action.slot, action.usable);
-    if (steering_) {
-        const Status status = steering_->set_uplink(config_.uplinks[action.slot].label, action.usable,
-                                                    static_cast<std::uint8_t>(action.slot));
-        if (!status) {
-            spdlog::error("{}", status.error().text);
-        }
-    }
+    steer(action.slot, action.usable);
 }
 
 bool Agent::open_socket(unsigned slot) {
@@ -131,6 +125,7 @@ void Agent::run(const handover::Attach& action) {
         spdlog::error("{}: {}", configured.name, status.error().text);
     }
     if (!same) {
+        uplink.rate.reset();
         uplink.socket.reset();
         if (!open_socket(action.slot)) {
             return;  // tried again every second

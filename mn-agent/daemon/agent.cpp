@@ -206,12 +206,16 @@ void Agent::sample() {
         uplink.rx_bps = (down.bytes - std::exchange(uplink.sampled_rx_bytes, down.bytes)) * 8;
         uplink.tx_best.sample(uplink.tx_bps);
         uplink.rx_best.sample(uplink.rx_bps);
+        const handover::PathQuality& quality = paths_->quality(slot);
+        const double arrived = static_cast<double>(uplink.tx_bps) * (1 - quality.loss().value_or(0));
+        uplink.rate.sample(static_cast<std::uint64_t>(arrived) + uplink.rx_bps, quality.full());
         if (coordinator_->state(slot) == handover::State::attached && !uplink.socket && open_socket(slot)) {
             client_->uplink_up(config_.uplinks[slot].label, static_cast<std::uint8_t>(config_.uplinks[slot].technology),
                                uplink.attachment.address->address,
                                uplink.attachment.gateway ? uplink.attachment.gateway->host() : 0, now());
         }
     }
+    sample_rates();
     update_mtu();
     if (fast_path_ && fast_path_->repair()) {
         report("fast-path", "the fast path was put back where it could be");
@@ -231,8 +235,16 @@ bool Agent::request(const std::string& name, handover::Request request) {
     return false;
 }
 
+/// Versions grow across restarts, too, as long as the clock does.
+std::uint32_t Agent::next_version() const {
+    const auto clock = static_cast<std::uint32_t>(
+        duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+    return std::max(generation_.version + 1, clock);
+}
+
 void Agent::apply(PreparedPolicy prepared, bool first) {
     const auto start = steady_clock::now();
+    name_rates(prepared);
     if (steering_) {
         if (Status status = steering_->swap(prepared.trie, prepared.file.policy.rules.size()); !status) {
             last_error_ = status.error().text;
@@ -245,10 +257,7 @@ void Agent::apply(PreparedPolicy prepared, bool first) {
     loop_->set_table(table_);
     config_.policy = std::move(prepared.file);
     if (changed) {
-        // Versions grow across restarts, too, as long as the clock does.
-        const auto clock = static_cast<std::uint32_t>(
-            duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-        generation_ = {std::max(generation_.version + 1, clock), prepared.digest};
+        generation_ = {next_version(), prepared.digest};
         client_->policy_changed(std::make_shared<const policy::Policy>(config_.policy.policy), generation_, now());
     }
     const nlohmann::json timing{{"version", generation_.version},
@@ -291,6 +300,7 @@ void Agent::reload(std::function<void(ReloadOutcome)> done) {
             coordinator_->set_hold_down(config_.hold_down);
             config_.probe_interval = (*next)->probe_interval;
             config_.probes_unanswered = (*next)->probes_unanswered;
+            config_.rates_interval = (*next)->rates_interval;
             paths_->set(path_settings());
             config_.signal.interval = (*next)->signal.interval;
             config_.signal.leave_below_dbm = (*next)->signal.leave_below_dbm;

@@ -17,6 +17,8 @@
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
 #include "handover/path_watch.h"
+#include "handover/rate_estimate.h"
+#include "handover/rate_shares.h"
 #include "handover/signal_judge.h"
 #include "policy/generation.h"
 #include "policy/table.h"
@@ -61,6 +63,7 @@ struct UplinkRuntime {
     std::uint64_t tx_bps = 0, rx_bps = 0;
     BestRate tx_best, rx_best;
 
+    handover::RateEstimate rate;           ///< of both ways together
     std::optional<signal::Reading> radio;  ///< newest reading of its signal
 };
 
@@ -165,6 +168,12 @@ class Agent {
     void run(const handover::PathVerdict& action);
     void run(const registration::Heard& action);
 
+    // rates.cpp: what rules that spread by rate go by
+    void sample_rates();
+    void take_rates(policy::Rates rates);
+    void name_rates(PreparedPolicy& policy) const;
+    void steer(unsigned slot, bool usable);
+
     // signals.cpp: signal strength
     Status open_signal();
     handover::SignalThresholds signal_thresholds() const;
@@ -191,6 +200,7 @@ class Agent {
     void update_mtu();
 
     void apply(PreparedPolicy policy, bool first);
+    std::uint32_t next_version() const;
     void report(const std::string& event, const std::string& text);
     unsigned slot_of(policy::Label label) const;
     registration::Now now() const;
@@ -213,6 +223,7 @@ class Agent {
     std::unique_ptr<registration::Client> client_;
     std::unique_ptr<handover::PathWatch> paths_;
     ProbeEchoes probe_echoes_;
+    handover::RateShares rate_shares_;
     std::unique_ptr<signal::Source> signal_source_;
     std::unique_ptr<handover::SignalJudge> signal_judge_;
     std::string signal_reason_;

@@ -10,6 +10,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration kFirstPatience = 1s;     // RFC 6298 §2.1
 constexpr Duration kLeastVariation = 10ms;  // its G: a busy machine's timers are no finer
+constexpr Duration kLeastQueue = 5ms;       // less is a busy machine's doing, or a radio's
+constexpr int kForget = 512;                // measurements: at two a second under traffic, four minutes
 constexpr double kByChance = 1e-6;
 constexpr unsigned kLongestRun = 20;
 
@@ -50,12 +52,18 @@ void PathQuality::measure(Duration round_trip) noexcept {
     if (!smoothed_) {
         smoothed_ = round_trip;
         variation_ = round_trip / 2;
+        base_ = round_trip;
     } else {
         variation_ += (distance(*smoothed_, round_trip) - variation_) / 4;
         jitter_ += (distance(last_, round_trip) - jitter_) / 16;
         *smoothed_ += (round_trip - *smoothed_) / 8;
     }
     last_ = round_trip;
+    base_ = std::min(round_trip, base_ + (round_trip - base_) / kForget);
+}
+
+bool PathQuality::full() const noexcept {
+    return smoothed_ && *smoothed_ - base_ > std::max(kLeastQueue, base_ / 4);
 }
 
 std::optional<double> PathQuality::loss() const noexcept {

@@ -33,7 +33,8 @@ TEST(MobileNode, SampleHoldsTheDefaults) {
     EXPECT_EQ(read->hold_down, plain.hold_down);
     EXPECT_EQ(read->probe_interval, plain.probe_interval);
     EXPECT_EQ(read->probes_unanswered, plain.probes_unanswered);
-    EXPECT_EQ(read->policy.policy.rules.size(), 3U);
+    EXPECT_EQ(read->rates_interval, plain.rates_interval);
+    EXPECT_EQ(read->policy.policy.rules.size(), 4U);
     EXPECT_EQ(read->uplink_names(), (UplinkNames{{"wlan", 1}, {"cellular", 2}}));
     EXPECT_EQ(read->uplinks[1].gateway->to_string(), "10.64.0.1");
 }
@@ -99,6 +100,9 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
          "mn.yaml:8: routing.dns[0]: expected the IPv4 address of a host, got \"name.example\""},
         {"policy:", "routing: {excluded: [10.0.0.0/8], dns: [10.1.2.3]}\npolicy:",
          "mn.yaml:8: routing.dns[0]: is in routing.excluded, and a DNS server here is one inside the tunnel"},
+        {"policy:", "handover: {rates: often}\npolicy:",
+         "mn.yaml:8: handover.rates: expected a time from 0 s to 3600 s with its unit (ms, s, min or h), got "
+         "\"often\""},
         {"policy:", "handover: {hold_down: 2}\npolicy:",
          "mn.yaml:8: handover.hold_down: expected a time from 0 s to 600 s with its unit (ms, s, min or h), got \"2\""},
         {"policy:", "tunnel: {sequence_numbers: 1}\npolicy:",

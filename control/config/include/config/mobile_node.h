@@ -73,7 +73,8 @@ struct MobileNode {
     std::chrono::seconds keepalive{0};             ///< 0: what the home agent assigns
     std::chrono::milliseconds hold_down{2000};     ///< an uplink that returned must stay up so long before it is used
     std::chrono::milliseconds probe_interval{50};  ///< under traffic; 0: dead paths are left to timers
-    unsigned probes_unanswered = 3;                ///< in a row: the path is dead
+    std::chrono::milliseconds rates_interval{10'000};  ///< between changes of measured rates; 0: none is used
+    unsigned probes_unanswered = 3;                    ///< in a row: the path is dead
     Signal signal;
     std::string interface = "homeward0";
     std::uint16_t mtu = 0;                   ///< 0: the smallest uplink's − 32

@@ -26,6 +26,11 @@ class PathQuality {
     Duration variation() const noexcept { return variation_; }
     /// Mean difference between one round trip and the next, as RFC 3550 §6.4.1 weighs it (1/16).
     Duration jitter() const noexcept { return jitter_; }
+    /// The shortest of late: what the path takes while nothing queues on it. Follows the present upwards within
+    /// minutes.
+    std::optional<Duration> base() const noexcept { return smoothed_ ? std::optional{base_} : std::nullopt; }
+    /// Packets queue on the path now: it carries all that it can, one way at least.
+    bool full() const noexcept;
     /// Of the last 50 probes, those that were not answered, 0 to 1; nullopt before the first.
     std::optional<double> loss() const noexcept;
 
@@ -45,6 +50,7 @@ class PathQuality {
     Duration variation_{};
     Duration jitter_{};
     Duration last_{};
+    Duration base_{};
     std::array<bool, kWindow> fates_{};
     unsigned noted_ = 0;  ///< ever
     unsigned losses_ = 0;
