@@ -8,21 +8,23 @@ from harness.homeward import HOME_ADDRESS, HOME_AGENT, write_secret
 from harness.process import Timeout, run, wait_until
 from harness.yaml import dump
 
-from goodput import BY_PORT
+from goodput import BY_PORT, FLOWS
 from network import HOST, Network
 from stream import Stream
 
 GATEWAYS = {"wlan": ("wlan0", "10.1.1.1", "10.1.1.2"), "cellular": ("rmnet0", "10.64.0.1", "10.64.0.2")}
 PREFERRED = ("via", GATEWAYS["wlan"][1], "dev", "wlan0", "metric", "100")
 WIREGUARD_PORT = 51820
+SPREAD_FLOWS = 16  # that no uplink gets any is then one chance in a thousand at 4 to 1
 HOLD_DOWN = {"hold_down": "200 ms"}  # the bench cuts WLAN every second
 
 
 class Contestant:
     """`patience`: seconds after which an interruption counts as endless. `moves`: whether it can be told to move;
-    `aggregates`: whether it uses both uplinks at once."""
+    `aggregates`: whether it uses both uplinks at once; `spreads`: whether it places flows itself; `flows`: TCP connections to
+    each of the two ports."""
 
-    name, patience, moves, aggregates = "", 15.0, True, False
+    name, patience, moves, aggregates, spreads, flows = "", 15.0, True, False, False, FLOWS
 
     def __init__(self):
         self.net = None
@@ -61,9 +63,10 @@ class Homeward(Contestant):
 
     aggregates = True
 
-    def __init__(self, name="homeward", handover=None, policy=None, numbered=False):
+    def __init__(self, name="homeward", handover=None, policy=None, numbered=False, spreads=False):
         super().__init__()
-        self.name = name
+        self.name, self.spreads = name, spreads
+        self.flows = SPREAD_FLOWS if spreads else FLOWS
         self.numbered = {"sequence_numbers": numbered}
         self.handover, self.policy = handover or {}, policy or {}
 
@@ -228,6 +231,6 @@ def contestants():
         Homeward(),
         Homeward("homeward_hold", handover={"hold": True}, numbered=True),
         Homeward("homeward_spread", policy={"rules": [{"name": "all", "correspondent": "0.0.0.0/0", "mode": "spread",
-                                                       "prefer": ["wlan", "cellular"]}]}),
+                                                       "prefer": ["wlan", "cellular"]}]}, spreads=True),
         Routed(), WireguardGo(), Mptcp(),
     ]

@@ -1,7 +1,7 @@
 """TCP over both uplinks at once, many flows, against what the links can carry.
 
-Goodput of a link is what full frames hold: its emulated rate counts whole frames. A rule sends half of the flows, told
-by the correspondent's port, over each uplink."""
+Goodput of a link is what full frames hold: its emulated rate counts whole frames. By ports a rule sends half of the flows,
+told by the correspondent's, over each uplink; a contestant that spreads has many flows and places them itself."""
 
 import json
 
@@ -13,7 +13,7 @@ from network import HOST, QUEUE_MS
 PAIRS = {"14.67+3.61": (14.67, 3.61), "80+20": (80, 20), "100+100": (100, 100)}
 DELAY_MS = {"wlan": 5, "cellular": 40}  # a way
 PORTS = {"wlan": 5201, "cellular": 5202}
-FLOWS = 4  # over each uplink
+FLOWS = 4  # to each port
 WARM_UP_S, SECONDS = 4, 6
 TUNNEL, MTU = 32, 1500
 PAYLOAD = MTU - TUNNEL - 20 - 20 - 12  # inner IPv4, TCP, its timestamps
@@ -29,8 +29,8 @@ def set_rates(network, pair):
         network.access[uplink].set(both={"rate_mbps": mbps * FRAME / PAYLOAD, "delay_ms": DELAY_MS[uplink], "queue_ms": QUEUE_MS})
 
 
-def share(network, pair, way):
-    """(Of the sum of both links' goodput; of each link's own, WLAN first.)"""
+def carried(network, pair, way, flows=FLOWS):
+    """Mbit/s of the flows to each port, WLAN's first."""
     set_rates(network, pair)
     servers, clients = [], []
     try:
@@ -40,16 +40,16 @@ def share(network, pair, way):
             server.wait_for_output("Server listening")
         for name, port in PORTS.items():
             clients.append(network.mn_ns.start(f"iperf3-client-{name}", [
-                "iperf3", "--json", "--client", HOST, "--bind", HOME_ADDRESS, "--port", port, "--parallel", FLOWS,
+                "iperf3", "--json", "--client", HOST, "--bind", HOME_ADDRESS, "--port", port, "--parallel", flows,
                 "--omit", WARM_UP_S, "--time", SECONDS, *(["--reverse"] if way == "down" else [])]))
-        carried = []
+        rates = []
         for client in clients:
             client.wait(60)
             answer = json.loads(client.text())
             if "error" in answer:
                 raise HarnessError(f"iperf3: {answer['error']}")
-            carried.append(answer["end"]["sum_received"]["bits_per_second"] / 1e6)
-        return sum(carried) / sum(PAIRS[pair]), [mbps / rate for mbps, rate in zip(carried, PAIRS[pair])]
+            rates.append(answer["end"]["sum_received"]["bits_per_second"] / 1e6)
+        return rates
     finally:
         for process in (*clients, *servers):
             process.stop()

@@ -58,7 +58,8 @@ class Bench:
         with contestant.network():
             contestant.net.profile("equal")
             contestant.start()
-            for part in PROFILES_OF:
+            # Where a flow's uplink is drawn there is no knowing which one to cut.
+            for part in () if contestant.spreads else PROFILES_OF:
                 for profile in PROFILES_OF[part] if part in self.parts and (part != "planned" or contestant.moves) else ():
                     self._measure(contestant, part, profile)
             if "goodput" in self.parts and contestant.aggregates:
@@ -103,10 +104,14 @@ class Bench:
     def _goodput(self, contestant):
         for pair in goodput.PAIRS:
             for way in ("down", "up"):
-                name = f"handover.{contestant.name}.share.{pair}.{way}"
-                value, (wlan, cellular) = goodput.share(contestant.net, pair, way)
-                self.figures.add(name, [value], "of the sum")
-                self.progress.step(f"{name}: {value:.4f} (WLAN {wlan:.3f}, cellular {cellular:.3f} of its own)")
+                name, links = f"handover.{contestant.name}", goodput.PAIRS[pair]
+                rates = goodput.carried(contestant.net, pair, way, contestant.flows)
+                share, gain = sum(rates) / sum(links), sum(rates) / max(links)
+                self.figures.add(f"{name}.share.{pair}.{way}", [share], "of the sum")
+                self.figures.add(f"{name}.gain.{pair}.{way}", [gain], "of the best link")
+                own = ", ".join(f"{mbps / link:.3f}" for mbps, link in zip(rates, links, strict=True))
+                self.progress.step(f"{name}.{pair}.{way}: {share:.4f} of the sum, {gain:.4f} of the best link"
+                                   + ("" if contestant.spreads else f" (of each its own: {own})"))
 
     def draw(self, directory):
         for part, outcomes in self.pictures.items():
