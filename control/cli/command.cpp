@@ -25,6 +25,7 @@ class Grammar {
         add_files();
         add_uplink();
         add_monitor();
+        add_engine();
     }
 
     CLI::App& app() { return app_; }
@@ -40,8 +41,9 @@ class Grammar {
     void add_show() {
         CLI::App* show =
             command(app_, "show", "what there is: daemons, bindings, uplinks, policy, counters", &Session::show);
-        show->add_option("subject", options_.subject, "one part of it: bindings, uplinks, policy, drops, stats")
-            ->check(CLI::IsMember({"bindings", "uplinks", "policy", "drops", "stats"}));
+        show->add_option("subject", options_.subject,
+                         "one part of it: bindings, uplinks, policy, engine, consequences, drops, stats")
+            ->check(CLI::IsMember({"bindings", "uplinks", "policy", "engine", "consequences", "drops", "stats"}));
         show->add_flag("--all", options_.all, "every rule of a large policy");
         show->add_option("--node", options_.node, "at the home agent: of this node (home address or NAI)");
     }
@@ -73,6 +75,21 @@ class Grammar {
     }
 
     void add_monitor() { command(app_, "monitor", "events as they happen, until interrupted", &Session::monitor); }
+
+    void add_engine() {
+        CLI::App* feedback =
+            command(app_, "feedback", "tell the engine closed-loop how the last handover was", &Session::feedback);
+        feedback
+            ->add_option("score", options_.scores,
+                         "performance=N, energy=N, offloading=N, continuity=N, each from -2 (want much less) to 2")
+            ->required();
+        CLI::App* replay =
+            command(app_, "replay", "what a selection engine would have done with a recorded trace", &Session::replay);
+        replay->add_option("trace", options_.file, "links.csv or its JSON lines (docs/traces.md)")->required();
+        replay->add_option("--engine", options_.engine, "its name; else the one that --config names");
+        replay->add_option("--config", options_.config, "a mobile node's YAML: the engines' constants");
+        replay->add_option("--flows", options_.flows, "flows.csv; else one transfer takes all there is");
+    }
 
     Options& options_;
     Action& action_;

@@ -18,6 +18,9 @@ std::string overview_report(const Overview& overview, double now_unix, const Pai
 std::string bindings_report(const Answer& bindings, const Paint& paint);
 std::string uplinks_report(const Answer& uplinks, const Paint& paint);
 std::string policy_report(const Answer& policy, const Paint& paint);
+std::string engine_report(const Answer& engine, const Paint& paint);
+std::string consequences_report(const Answer& consequences, const Paint& paint);
+std::string preference_report(const Answer& answer, const Paint& paint);
 std::string drops_report(const Answer& drops, const Paint& paint);
 std::string stats_report(const Answer& stats, const Paint& paint);
 std::string route_report(const Answer& route, const Paint& paint);

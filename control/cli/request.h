@@ -17,7 +17,9 @@ struct Options {
     std::string address, protocol;
     int port = -1;
     std::string uplink, action;
-    std::string file;
+    std::string file;  ///< of `check`; the trace of `replay`
+    std::string engine, config, flows;
+    std::vector<std::string> scores;  ///< "performance=+1"
 };
 
 /// "/v1/policy?all=1&node=…": parameters with an empty value are left out, the others encoded.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <ctime>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include "admin/message.h"
 #include "answer.h"
 #include "config/file_kind.h"
+#include "replay.h"
 #include "report.h"
 
 namespace homeward::cli {
@@ -27,11 +29,10 @@ struct Subject {
     std::string_view name;
     Report report;
 };
-constexpr Subject kSubjects[] = {{"bindings", bindings_report},
-                                 {"uplinks", uplinks_report},
-                                 {"policy", policy_report},
-                                 {"drops", drops_report},
-                                 {"stats", stats_report}};
+constexpr Subject kSubjects[] = {
+    {"bindings", bindings_report}, {"uplinks", uplinks_report},           {"policy", policy_report},
+    {"engine", engine_report},     {"consequences", consequences_report}, {"drops", drops_report},
+    {"stats", stats_report}};
 
 /// "14:03:07.120".
 std::string local_time(double unix_seconds) {
@@ -168,6 +169,10 @@ int Session::show_subject() {
         if (reply && reply->status == 404 && daemons_.size() > 1) {
             continue;  // the other side's subject
         }
+        if (reply && reply->status == 404 && (options_.subject == "engine" || options_.subject == "consequences")) {
+            return complain(daemon.name() +
+                            ": only a mobile node has an engine: name homeward-mn's socket with --socket");
+        }
         if (reply && reply->status == 404 && options_.subject == "bindings") {
             return complain(daemon.name() + ": bindings are held by the home agent; here `homeward show uplinks`");
         }
@@ -237,6 +242,44 @@ int Session::uplink() {
         const std::string state = Answer(&document).text("state");
         return fmt::format("uplink {}: {}\n", options_.uplink, paint_(state_colour(state), state));
     });
+}
+
+namespace {
+
+/// "performance=+1" as a member of `out`; false: it is not so.
+bool take_score(const std::string& text, json& out) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        return false;
+    }
+    const char* first = text.data() + equals + 1;
+    const char* last = text.data() + text.size();
+    first += first != last && *first == '+' ? 1 : 0;
+    double value = 0;
+    const auto [end, error] = std::from_chars(first, last, value);
+    out[text.substr(0, equals)] = value;
+    return error == std::errc{} && end == last;
+}
+
+}  // namespace
+
+int Session::feedback() {
+    json scores = json::object();
+    for (const std::string& text : options_.scores) {
+        if (!take_score(text, scores)) {
+            return complain("\"" + text + "\": a score is written NAME=NUMBER, such as performance=+1");
+        }
+    }
+    if (!find_node()) {
+        return kFailure;
+    }
+    const Daemon& daemon = daemons_.front();
+    return print(daemon, daemon.client.post("/v1/feedback", scores.dump()),
+                 [this](const json& document) { return preference_report(Answer(&document), paint_); });
+}
+
+int Session::replay() {
+    return replay_trace(options_, around_);
 }
 
 int Session::monitor() {

@@ -24,6 +24,8 @@ class Session {
     int reload();
     int uplink();
     int monitor();
+    int feedback();
+    int replay();
 
   private:
     /// Fills daemons_; false (and a line on err) when none answers.

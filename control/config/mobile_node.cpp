@@ -1,6 +1,7 @@
 #include "config/mobile_node.h"
 
 #include "association.h"
+#include "engine_reader.h"
 #include "home_agent_reader.h"
 #include "names.h"
 #include "policy_reader.h"
@@ -279,6 +280,13 @@ void read_signal(const Value& value, Signal& out) {
     }
 }
 
+void read_position(const Value& value, MobileNode& out) {
+    const Map map{value, {"replay"}};
+    if (const auto file = map.require("replay")) {
+        out.position = std::filesystem::path(value.file()).parent_path() / file->text();
+    }
+}
+
 }  // namespace
 
 UplinkNames MobileNode::uplink_names() const {
@@ -297,7 +305,9 @@ Result<MobileNode> read_document(const Result<Document>& document) {
     }
     Report report;
     const Value root{*document, report};
-    const Map map{root, {"node", "uplinks", "policy", "registration", "tunnel", "routing", "handover", "signal"}};
+    const Map map{
+        root,
+        {"node", "uplinks", "policy", "registration", "tunnel", "routing", "handover", "signal", "position", "engine"}};
     MobileNode out;
     if (const auto node = map.require("node")) {
         read_identity(*node, out);
@@ -319,6 +329,12 @@ Result<MobileNode> read_document(const Result<Document>& document) {
     }
     if (const auto signal = map.find("signal")) {
         read_signal(*signal, out.signal);
+    }
+    if (const auto position = map.find("position")) {
+        read_position(*position, out);
+    }
+    if (const auto engine = map.find("engine")) {
+        out.engine = read_engine(*engine, out.uplinks);
     }
     if (const auto policy = map.require("policy")) {
         out.policy = read_policy_or_file(*policy, out.uplink_names());

@@ -84,6 +84,7 @@ std::vector<std::string> needs_restart(const MobileNode& current, const MobileNo
     found.compare("signal.source", current.signal.source, next.signal.source);
     found.compare("signal.wpa_supplicant", current.signal.wpa_supplicant, next.signal.wpa_supplicant);
     found.compare("signal.trace", current.signal.trace, next.signal.trace);
+    found.compare("position.replay", current.position, next.position);
     found.compare("registration.organization", current.organization, next.organization);
     found.compare("tunnel.interface", current.interface, next.interface);
     found.compare("tunnel.mtu", current.mtu, next.mtu);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -74,6 +75,12 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     return std::nullopt;
 }
 
+std::string short_text(double number) {
+    std::array<char, 32> text{};
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
+    return {text.data(), end};
+}
+
 }  // namespace
 
 std::string Value::path() const {
@@ -143,6 +150,15 @@ std::uint64_t Value::whole_number(std::uint64_t min, std::uint64_t max) const {
     return *number;
 }
 
+double Value::real(double least, double most) const {
+    const auto number = whole<double>(raw());
+    if (!number || !std::isfinite(*number) || *number < least || *number > most) {
+        expected("a number from " + short_text(least) + " to " + short_text(most));
+        return least;
+    }
+    return *number;
+}
+
 wire::Ipv4Address Value::address() const {
     const auto address = wire::Ipv4Address::parse(raw());
     if (!address || !address->is_unicast()) {
@@ -197,7 +213,7 @@ std::uint64_t Value::megabytes(std::uint64_t min, std::uint64_t max) const {
     return parsed->first * factor;
 }
 
-Map::Map(const Value& value, std::initializer_list<std::string_view> known) : value_(value) {
+Map::Map(const Value& value, const std::vector<std::string_view>& known) : value_(value) {
     if (!value.is_map()) {
         value.expected("a map");
         return;

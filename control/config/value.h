@@ -61,6 +61,7 @@ class Value {
     T number(T min, T max) const {
         return static_cast<T>(whole_number(min, max));
     }
+    double real(double least, double most) const;
     wire::Ipv4Address address() const;  ///< of one host
     wire::Ipv4Prefix prefix() const;
     std::chrono::milliseconds duration(std::chrono::milliseconds min, std::chrono::milliseconds max) const;
@@ -104,7 +105,8 @@ class Value {
 /// Must not outlive its Value.
 class Map {
   public:
-    Map(const Value& value, std::initializer_list<std::string_view> known);
+    Map(const Value& value, std::initializer_list<std::string_view> known) : Map(value, std::vector(known)) {}
+    Map(const Value& value, const std::vector<std::string_view>& known);
 
     std::optional<Value> find(std::string_view key) const;
     /// Reports a missing key.

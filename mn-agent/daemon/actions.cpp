@@ -56,6 +56,9 @@ void Agent::pump() {
         }
         update_fast_path();
     }
+    if (const auto trigger = std::exchange(trigger_, std::nullopt)) {
+        choose(*trigger);
+    }
     if (shut_down_done_ && client_->finished()) {
         restore();
         return std::exchange(shut_down_done_, nullptr)();
@@ -85,6 +88,7 @@ void Agent::run_client_actions() {
 }
 
 void Agent::run(const handover::SetUsable& action) {
+    trigger_ = action.usable ? selection::Trigger::link_up : selection::Trigger::link_down;
     loop_->set_usable(action.slot, action.usable);
     steer(action.slot, action.usable);
 }
@@ -197,6 +201,9 @@ void Agent::run(const registration::HomeAddressAssigned& action) {
 
 void Agent::run(const registration::PolicyOfHomeAgent& action) {
     peer_policy_ = action;
+    if (chooser_ && action.synchronised && !planning_) {
+        chooser_->executed(std::chrono::duration<double>(monotonic()).count(), true);
+    }
 }
 
 void Agent::run(const registration::NumberingAgreed& action) {

@@ -20,11 +20,21 @@ microseconds since(steady_clock::time_point start) {
 
 }  // namespace
 
-Result<PreparedPolicy> prepare(config::PolicyFile file, bool steered, microseconds read) {
+Result<PreparedPolicy> prepare(config::PolicyFile file, const choice::Plan& plan, bool steered, microseconds read) {
     PreparedPolicy result;
     result.read = read;
+    result.written_default = file.policy.fallback;
+    result.written_rules = file.policy.rules.size();
     auto start = steady_clock::now();
+    file.policy = choice::apply(std::move(file.policy), plan);
     Result<policy::Table> table = policy::Table::compile(file.policy);
+    if (!table && !plan.flows.empty()) {
+        result.flows_dropped = true;
+        file.policy.rules.resize(result.written_rules);
+        table = policy::Table::compile(file.policy);
+    }
+    file.names.resize(result.written_rules);
+    file.names.resize(file.policy.rules.size(), "engine");
     if (!table) {
         return Error{file.file.string() + ": " + table.error().text};
     }
@@ -44,6 +54,32 @@ Result<PreparedPolicy> prepare(config::PolicyFile file, bool steered, microsecon
     return result;
 }
 
+std::shared_ptr<Reloaded> read_again(const std::filesystem::path& file, const std::string& engine,
+                                     const choice::Plan& plan, bool steered) {
+    const auto start = steady_clock::now();
+    auto next = std::make_shared<Reloaded>(Reloaded{config::load_mobile_node(file), false, Error{}, plan, Error{}});
+    if (!next->config) {
+        next->policy = next->config.error();
+        return next;
+    }
+    const config::Engine& wanted = next->config->engine;
+    // `static` without an order of its own follows the policy's.
+    next->engine_changed =
+        wanted.written != engine || (wanted.name == "static" && wanted.settings.fixed.order.empty());
+    if (next->engine_changed) {
+        next->chooser = make_chooser(*next->config);
+        if (!next->chooser) {
+            next->policy = next->chooser.error();
+            return next;
+        }
+        // Another engine begins with the uplink that carries everything now, so that nothing moves before it decides.
+        next->plan = {};
+        next->plan.first = *next->chooser ? plan.first : policy::Label{0};
+    }
+    next->policy = prepare(next->config->policy, next->plan, steered, since(start));
+    return next;
+}
+
 Agent::Agent(asio::io_context& io, config::MobileNode config, std::filesystem::path config_file)
     : io_(io),
       config_(std::move(config)),
@@ -53,11 +89,15 @@ Agent::Agent(asio::io_context& io, config::MobileNode config, std::filesystem::p
       tunnel_events_(io),
       timer_(io),
       sample_timer_(io),
-      signal_timer_(io) {}
+      signal_timer_(io),
+      engine_timer_(io) {}
 
 Agent::~Agent() {
     if (reload_thread_.joinable()) {
         reload_thread_.join();
+    }
+    if (plan_thread_.joinable()) {
+        plan_thread_.join();
     }
     // The descriptors belong to the watch and the loop.
     if (link_events_.is_open()) {
@@ -256,6 +296,11 @@ void Agent::apply(PreparedPolicy prepared, bool first) {
     table_ = prepared.table;
     loop_->set_table(table_);
     config_.policy = std::move(prepared.file);
+    written_default_ = prepared.written_default;
+    written_rules_ = prepared.written_rules;
+    if (chooser_) {
+        chooser_->set_order(written_default_);
+    }
     if (changed) {
         generation_ = {next_version(), prepared.digest};
         client_->policy_changed(std::make_shared<const policy::Policy>(config_.policy.policy), generation_, now());
@@ -280,38 +325,50 @@ void Agent::reload(std::function<void(ReloadOutcome)> done) {
         reload_thread_.join();
     }
     // Reading 100,000 rules takes long enough to matter to a handover: not on this loop.
-    reload_thread_ = std::thread([this, done = std::move(done), steered = steering_ != nullptr] {
-        const auto start = steady_clock::now();
-        auto next = std::make_shared<Result<config::MobileNode>>(config::load_mobile_node(config_file_));
-        auto policy = std::make_shared<Result<PreparedPolicy>>(
-            next->ok() ? prepare((*next)->policy, steered, since(start)) : Result<PreparedPolicy>(next->error()));
-        asio::post(io_, [this, done, next, policy] {
-            reloading_ = false;
-            if (!policy->ok()) {
-                last_error_ = policy->error().text;
-                report("reload", "reload refused: " + last_error_);
-                return done({policy->error(), {}});
-            }
-            const std::vector<std::string> restart = config::needs_restart(config_, **next);
-            config_.lifetime = (*next)->lifetime;
-            config_.keepalive = (*next)->keepalive;
-            client_->set_times(config_.lifetime, config_.keepalive);
-            config_.hold_down = (*next)->hold_down;
-            coordinator_->set_hold_down(config_.hold_down);
-            config_.probe_interval = (*next)->probe_interval;
-            config_.probes_unanswered = (*next)->probes_unanswered;
-            config_.rates_interval = (*next)->rates_interval;
-            paths_->set(path_settings());
-            config_.signal.interval = (*next)->signal.interval;
-            config_.signal.leave_below_dbm = (*next)->signal.leave_below_dbm;
-            config_.signal.return_above_dbm = (*next)->signal.return_above_dbm;
-            signal_judge_->set(signal_thresholds());
-            apply(std::move(**policy), false);
-            report("reload", restart.empty() ? "configuration reloaded" : "configuration reloaded in part");
-            pump();
-            done({Status{}, restart});
-        });
+    reload_thread_ = std::thread([this, done = std::move(done), engine = config_.engine.written,
+                                  plan = chooser_ ? chooser_->plan() : choice::Plan{}, steered = steering_ != nullptr] {
+        auto next = read_again(config_file_, engine, plan, steered);
+        asio::post(io_, [this, done, next] { done(take_over(*next)); });
     });
+}
+
+/// Puts in force what was read; all of it, or on an error nothing.
+ReloadOutcome Agent::take_over(Reloaded& next) {
+    reloading_ = false;
+    if (!next.policy) {
+        last_error_ = next.policy.error().text;
+        report("reload", "reload refused: " + last_error_);
+        return {next.policy.error(), {}};
+    }
+    const config::MobileNode& config = *next.config;
+    std::vector<std::string> restart = config::needs_restart(config_, config);
+    config_.lifetime = config.lifetime;
+    config_.keepalive = config.keepalive;
+    client_->set_times(config_.lifetime, config_.keepalive);
+    config_.hold_down = config.hold_down;
+    coordinator_->set_hold_down(config_.hold_down);
+    config_.probe_interval = config.probe_interval;
+    config_.probes_unanswered = config.probes_unanswered;
+    config_.rates_interval = config.rates_interval;
+    paths_->set(path_settings());
+    config_.signal.interval = config.signal.interval;
+    config_.signal.leave_below_dbm = config.signal.leave_below_dbm;
+    config_.signal.return_above_dbm = config.signal.return_above_dbm;
+    signal_judge_->set(signal_thresholds());
+    ++policy_edition_;
+    if (next.engine_changed) {
+        if (std::find(restart.begin(), restart.end(), "uplinks") == restart.end()) {
+            config_.engine = config.engine;
+            set_chooser(std::move(*next.chooser), next.plan);
+        } else {
+            restart.emplace_back("engine");  // its constants speak of uplinks that are not there yet
+        }
+    }
+    apply(std::move(*next.policy), false);
+    put_plan_in_force();  // it may have changed meanwhile
+    report("reload", restart.empty() ? "configuration reloaded" : "configuration reloaded in part");
+    pump();
+    return {Status{}, restart};
 }
 
 void Agent::shut_down(std::function<void()> done) {

@@ -14,6 +14,7 @@
 #include "best_rate.h"
 #include "bpf_steering/fast_path.h"
 #include "bpf_steering/steering.h"
+#include "choice/chooser.h"
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
 #include "handover/path_watch.h"
@@ -24,6 +25,7 @@
 #include "policy/table.h"
 #include "probe_echoes.h"
 #include "registration/client.h"
+#include "replay/position_replay.h"
 #include "resolver/resolver.h"
 #include "routing/routing.h"
 #include "signal/source.h"
@@ -35,14 +37,32 @@ namespace homeward::mn {
 
 /// A policy ready to be put in force.
 struct PreparedPolicy {
-    config::PolicyFile file;
+    config::PolicyFile file;  ///< with the engine's plan in it
+    policy::LabelList written_default;
+    std::size_t written_rules = 0;  ///< the engine's rules come behind them
+    bool flows_dropped = false;     ///< the plan's rules for flows did not fit
     std::shared_ptr<const policy::Table> table;
     policy::Digest digest{};
     UniqueFd trie;  ///< empty when classification is in user space
     std::chrono::microseconds read{0}, compile{0}, fill{0};
 };
-/// The slow part of a reload; any thread.
-Result<PreparedPolicy> prepare(config::PolicyFile file, bool steered, std::chrono::microseconds read);
+/// The slow part of a reload; any thread. `file` as a person wrote it.
+Result<PreparedPolicy> prepare(config::PolicyFile file, const choice::Plan& plan, bool steered,
+                               std::chrono::microseconds read);
+/// The engine that the configuration asks for; null: none. Any thread, for it may have to learn from files first.
+Result<std::unique_ptr<choice::Chooser>> make_chooser(const config::MobileNode& config);
+
+/// What a reload read.
+struct Reloaded {
+    Result<config::MobileNode> config;
+    bool engine_changed = false;
+    Result<std::unique_ptr<choice::Chooser>> chooser;  ///< where it did
+    choice::Plan plan;                                 ///< that the policy was prepared with
+    Result<PreparedPolicy> policy;
+};
+/// All that a reload does before it changes anything; any thread. `engine`, `plan`: in force now.
+std::shared_ptr<Reloaded> read_again(const std::filesystem::path& file, const std::string& engine,
+                                     const choice::Plan& plan, bool steered);
 
 struct ReloadOutcome {
     Status status;
@@ -106,6 +126,10 @@ class Agent {
     const std::string& signal_reason() const { return signal_reason_; }
     std::uint64_t probes_sent() const { return probes_sent_; }
     std::uint64_t probes_answered() const { return probes_answered_; }
+    /// Null: no engine chooses.
+    const choice::Chooser* chooser() const { return chooser_.get(); }
+    /// False: no engine learns from scores.
+    bool feedback(const selection::Score& score);
     const UplinkRuntime& uplink(unsigned slot) const { return uplinks_[slot]; }
     const tunnel::TunDevice& tun() const { return *tun_; }
     const tunnel::Loop& loop() const { return *loop_; }
@@ -174,6 +198,16 @@ class Agent {
     void name_rates(PreparedPolicy& policy) const;
     void steer(unsigned slot, bool usable);
 
+    // choices.cpp: the selection engine
+    Status open_engine();
+    void set_chooser(std::unique_ptr<choice::Chooser> chooser, const choice::Plan& plan);
+    void arm_engine_timer();
+    void choose(selection::Trigger trigger);
+    choice::UplinkSeen look(unsigned slot) const;
+    config::PolicyFile written_policy() const;
+    void put_plan_in_force();
+    void plan_ready(Result<PreparedPolicy> prepared, std::uint64_t edition);
+
     // signals.cpp: signal strength
     Status open_signal();
     handover::SignalThresholds signal_thresholds() const;
@@ -201,6 +235,7 @@ class Agent {
 
     void apply(PreparedPolicy policy, bool first);
     std::uint32_t next_version() const;
+    ReloadOutcome take_over(Reloaded& next);
     void report(const std::string& event, const std::string& text);
     unsigned slot_of(policy::Label label) const;
     registration::Now now() const;
@@ -227,11 +262,19 @@ class Agent {
     std::unique_ptr<signal::Source> signal_source_;
     std::unique_ptr<handover::SignalJudge> signal_judge_;
     std::string signal_reason_;
+    std::unique_ptr<choice::Chooser> chooser_;
+    std::optional<replay::PositionReplay> position_;
+    std::optional<selection::Trigger> trigger_;  ///< what happened since the engine was asked last
+    std::array<choice::UplinkSeen, tunnel::kMaxSlots> seen_{};
     std::uint64_t probes_sent_ = 0, probes_answered_ = 0;
 
     std::array<UplinkRuntime, tunnel::kMaxSlots> uplinks_;
     std::shared_ptr<const policy::Table> table_;
     policy::Generation generation_;
+    policy::LabelList written_default_;
+    std::size_t written_rules_ = 0;
+    std::uint64_t policy_edition_ = 0;  ///< counts what a person wrote; a plan made for an older one is made again
+    bool planning_ = false, plan_waits_ = false;
     std::optional<registration::PolicyOfHomeAgent> peer_policy_;
     bool numbering_agreed_ = false;  ///< with the home agent
     std::optional<wire::Ipv4Address> home_address_;
@@ -244,7 +287,8 @@ class Agent {
     asio::steady_timer timer_;
     asio::steady_timer sample_timer_;
     asio::steady_timer signal_timer_;
-    std::thread reload_thread_;
+    asio::steady_timer engine_timer_;
+    std::thread reload_thread_, plan_thread_;
     bool reloading_ = false;
     std::function<void()> shut_down_done_;
 };

@@ -31,7 +31,7 @@ void Agent::sample_rates() {
 
 /// The kernel's programs get them with one store per uplink; the home agent as the change of a table's head.
 void Agent::take_rates(policy::Rates rates) {
-    PreparedPolicy prepared{config_.policy, table_};
+    PreparedPolicy prepared{.file = config_.policy, .table = table_};
     name_rates(prepared);
     table_ = prepared.table;
     loop_->set_table(table_);

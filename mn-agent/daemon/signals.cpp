@@ -77,6 +77,9 @@ void Agent::read_signals() {
         std::optional<signal::Reading>& reading = uplinks_[slot].radio;
         reading = present.running ? signal_source_->read(config_.uplinks[slot].interface, present.index, monotonic())
                                   : std::nullopt;
+        if (chooser_) {
+            continue;  // the engine judges
+        }
         const auto rssi = reading ? reading->rssi_dbm : std::nullopt;
         if (const auto decision = signal_judge_->observe(slot, rssi, monotonic())) {
             coordinator_->decide(*decision, monotonic());

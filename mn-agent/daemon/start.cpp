@@ -176,7 +176,7 @@ Status Agent::start() {
     if (!steering_) {
         spdlog::warn("packets are classified in user space: {}", steering_reason_);
     }
-    Result<PreparedPolicy> policy = prepare(config_.policy, steering_ != nullptr, {});
+    Result<PreparedPolicy> policy = prepare(config_.policy, {}, steering_ != nullptr, {});
     if (!policy) {
         return policy.error();
     }
@@ -206,6 +206,9 @@ Status Agent::start() {
     if (Status status = open_signal(); !status) {
         return status;
     }
+    if (Status status = open_engine(); !status) {
+        return status;
+    }
     loop_->start();
     link_events_.assign(watch_->fd());
     tunnel_events_.assign(loop_->control_fd());
@@ -214,6 +217,7 @@ Status Agent::start() {
     wait_for_tunnel();
     arm_sample_timer();
     arm_signal_timer();
+    arm_engine_timer();
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "admin/metrics.h"
+#include "engine_view.h"
 
 namespace homeward::mn {
 namespace {
@@ -531,6 +532,7 @@ void serve(admin::Server& server, Agent& agent) {
     server.post_deferred("/v1/reload",
                          [&agent](const auto&, const admin::Respond& respond) { answer_reload(agent, respond); });
     server.post("/v1/uplinks/*", [&agent](const admin::Request& request) { return change_uplink(agent, request); });
+    serve_engine(server, agent);
     server.stream("/v1/events", agent.events());
 }
 

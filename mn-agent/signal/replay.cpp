@@ -33,7 +33,7 @@ class Replay : public Source {
         }
         Reading reading;
         reading.rssi_dbm = found->rssi_dbm;
-        reading.tx_mbps = found->rate_mbps;
+        reading.tx_mbps = reading.goodput_mbps = found->rate_mbps;
         reading.bssid = found->bssid;
         if (found->snr_db) {
             reading.noise_dbm = *found->rssi_dbm - *found->snr_db;

@@ -126,7 +126,7 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
          "mn.yaml:8: handover.probes.patience: unknown key; known here: interval, unanswered"},
         {"policy:", "hold_down: 2 s\npolicy:",
          "mn.yaml:8: hold_down: unknown key; known here: node, uplinks, policy, registration, tunnel, routing, "
-         "handover, signal"},
+         "handover, signal, position, engine"},
     };
     const Scratch scratch;
     for (const Row& row : rows) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/engine.h"
 #include "config/home_agent.h"
 #include "config/policy_file.h"
 #include "result/result.h"
@@ -76,6 +77,8 @@ struct MobileNode {
     std::chrono::milliseconds rates_interval{10'000};  ///< between changes of measured rates; 0: none is used
     unsigned probes_unanswered = 3;                    ///< in a row: the path is dead
     Signal signal;
+    Engine engine;
+    std::filesystem::path position;  ///< a trace that tells where the node is; empty: nothing does
     std::string interface = "homeward0";
     std::uint16_t mtu = 0;                   ///< 0: the smallest uplink's − 32
     std::vector<wire::Ipv4Prefix> routes;    ///< through the tunnel; empty: everything (default route)

@@ -39,6 +39,7 @@ class Pmp final : public Engine {
     bool restore(std::span<const double> learned) override { return model_.restore(learned); }
 
     MobilityModel& model() { return model_; }
+    const Plane& plane() const { return plane_; }
     /// Where the node is thought to be after 1, 2, … periods from the last fix.
     std::span<const Hmm::Index> predicted() const { return {ahead_.begin(), ahead_.size()}; }
 

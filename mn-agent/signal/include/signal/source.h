@@ -16,7 +16,8 @@ struct Reading {
     std::optional<double> noise_dbm;
     std::optional<double> tx_mbps;  ///< bit rate on the air, not goodput
     std::optional<double> rx_mbps;
-    std::string bssid;  ///< of the access point, as `02:00:00:00:00:01`
+    std::optional<double> goodput_mbps;  ///< what the link carries, where the source knows: a trace
+    std::string bssid;                   ///< of the access point, as `02:00:00:00:00:01`
 };
 
 /// Where readings come from. Asked every `signal.interval` and never waits for a radio.
