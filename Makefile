@@ -1,7 +1,7 @@
 # make [SANITIZE=address|thread] [TARGET]; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-check bench-ha bench-handover bench-mn bench-veth cross-arm64 demo deps format fuzz help install lint papers soak test test-arm64 test-nic test-wifi
+.PHONY: all bench bench-check bench-ha bench-handover bench-mn bench-veth cross-arm64 demo demo-engines deps format fuzz help install lint papers soak test test-arm64 test-nic test-wifi
 
 # Every package that building, testing, linting and the demo need on Debian 12, each named once.
 PACKAGES := \
@@ -78,6 +78,11 @@ bench-handover bench-mn bench-veth: PACKAGES += $(BENCH_PACKAGES)
 demo: deps  ## the paper's experiment in network namespaces (root, 4 minutes)
 	tools/build $(BUILD) $(SETUP)
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/demo/demo.py --build $(BUILD)
+
+demo-engines: deps  ## selection engines on one walk, with real traffic (root, 6 minutes); ENGINES=a,b SECONDS=n JSON=file
+	tools/build $(BUILD) $(SETUP)
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/demo/engines.py --build $(BUILD) $(if $(ENGINES),--engines $(ENGINES)) \
+	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JSON),--json $(JSON))
 
 bench: deps  ## measurements, held against the floors beside them
 	tools/build $(BUILD) $(SETUP)

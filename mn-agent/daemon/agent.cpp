@@ -64,8 +64,7 @@ std::shared_ptr<Reloaded> read_again(const std::filesystem::path& file, const st
     }
     const config::Engine& wanted = next->config->engine;
     // `static` without an order of its own follows the policy's.
-    next->engine_changed =
-        wanted.written != engine || (wanted.name == "static" && wanted.settings.fixed.order.empty());
+    next->engine_changed = wanted.written != engine || (wanted.name == "static" && wanted.settings.fixed.order.empty());
     if (next->engine_changed) {
         next->chooser = make_chooser(*next->config);
         if (!next->chooser) {
