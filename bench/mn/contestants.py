@@ -7,14 +7,13 @@ from harness.capture import read_pcap
 from harness.homeward import KEY, MobileNode, binary, write_secret
 from harness.process import HarnessError, run, wait_until
 
+import load
+import proof
+from contestant import Contestant
+from dataplanes import end_tunnel
+from path import NODE_PORT
 from registrar import Registrar
 from wire import AGENT, HOST, Wire, generate_wireguard_key
-
-import load  # isort: skip
-import proof  # isort: skip
-from contestant import Contestant  # isort: skip
-from dataplanes import end_tunnel  # isort: skip
-from path import NODE_PORT  # isort: skip
 
 TUNNEL_PORT, INNER_MTU = 434, 1468
 EPHEMERAL = "32768 60999"
@@ -35,9 +34,6 @@ class OnWire(Contestant):
         complaints = proof.complaints(frames, frames, self.tunnel_port, self.real_frames)
         if complaints:
             raise HarnessError(f"{self.name}: {'; '.join(complaints)}")
-
-    def close(self):
-        """Ends what is not a process of the namespaces."""
 
 
 class Bare(OnWire):

@@ -8,14 +8,11 @@ Traffic runs between HOME and HOST through a tunnel that has an end in each name
 """
 
 import json
-import sys
 
 from harness.build import build_directory
 from harness.process import run
 
-sys.path.insert(0, str(__file__).rsplit("/", 2)[0] + "/veth")
-
-from path import AGENT, CARE_OF, HOME, HOST  # noqa: E402
+from path import AGENT, CARE_OF, HOME, HOST
 
 # Indices of the far end's devices, which tunnel_end.bpf.c has compiled in (bench/veth/meson.build).
 CABLE, JOINER = 10, 11

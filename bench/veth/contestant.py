@@ -66,5 +66,9 @@ class Contestant:
         for process in self.processes:
             process.send(signal.SIGCONT)
 
+    def close(self):
+        """Before its namespaces go: ends what is not a process of theirs, and lets those that are end."""
+        self.thaw()
+
     def measure(self, measurement):
         return getattr(load, measurement)(self.path)
