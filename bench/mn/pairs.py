@@ -2,7 +2,7 @@
 
 from ratios import SMALL, TCP
 
-PAIRS = [("fast", "bare"), ("fast", "vxlan"), ("fast", "wireguard_go")]
+PAIRS = [("fast", "bare"), ("fast", "vxlan"), ("fast", "wireguard_go"), ("slow", "wireguard_go")]
 
 
 def ratios():

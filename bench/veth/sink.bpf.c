@@ -15,13 +15,21 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 __u64 received, highest;
 
+/* Relative to a header only bytes of the linear part can be had. Of what the kernel cut from a train, most is not
+ * there. */
+static __always_inline int read(struct __sk_buff* skb, struct small_packet* packet) {
+    if (!bpf_skb_load_bytes_relative(skb, 0, packet, sizeof(*packet), BPF_HDR_START_NET))
+        return 0;
+    return bpf_skb_pull_data(skb, skb->len) ||
+           bpf_skb_load_bytes_relative(skb, 0, packet, sizeof(*packet), BPF_HDR_START_NET);
+}
+
 SEC("tc")
 int count_and_drop(struct __sk_buff* skb) {
     struct small_packet packet;
 
-    if (skb->protocol != bpf_htons(ETH_P_IP) ||
-        bpf_skb_load_bytes_relative(skb, 0, &packet, sizeof(packet), BPF_HDR_START_NET) ||
-        packet.ip.protocol != IPPROTO_UDP || packet.udp.dest != bpf_htons(SMALL_PACKET_PORT))
+    if (skb->protocol != bpf_htons(ETH_P_IP) || read(skb, &packet) || packet.ip.protocol != IPPROTO_UDP ||
+        packet.udp.dest != bpf_htons(SMALL_PACKET_PORT))
         return TC_ACT_UNSPEC;
     __sync_fetch_and_add(&received, 1);
     if (packet.number > highest)

@@ -78,11 +78,20 @@ static __always_inline int encapsulate(struct __sk_buff* skb, const struct tuple
     return TC_ACT_OK;
 }
 
-/* The IPv4 header of a frame, or null. */
-static __always_inline const struct iphdr* ipv4(const struct __sk_buff* skb, __u32 size) {
+static __always_inline const struct iphdr* headers(const struct __sk_buff* skb, __u32 size) {
     const void* at = (const void*)(long)skb->data + ETH_HLEN;
 
-    return skb->protocol == bpf_htons(ETH_P_IP) && at + size <= (const void*)(long)skb->data_end ? at : (void*)0;
+    return at + size <= (const void*)(long)skb->data_end ? at : (void*)0;
+}
+
+/* The first `size` bytes of an IPv4 packet, or null. Of a datagram that the kernel cut from a train, only the headers
+ * that the kernel made lie at the beginning; the rest is fetched. */
+static __always_inline const struct iphdr* ipv4(struct __sk_buff* skb, __u32 size) {
+    const struct iphdr* ip = headers(skb, size);
+
+    if (skb->protocol != bpf_htons(ETH_P_IP))
+        return (void*)0;
+    return ip || bpf_skb_pull_data(skb, ETH_HLEN + size) ? ip : headers(skb, size);
 }
 
 SEC("tc/node_out")
