@@ -30,8 +30,13 @@ _Static_assert(sizeof(struct outer) == HOMEWARD_TUNNEL_OVERHEAD, "as on the wire
 
 /* Of a header without options; 0 over one whose checksum holds. */
 static __always_inline __be16 header_checksum(const struct iphdr* ip) {
-    __u32 sum = bpf_csum_diff(0, 0, (__be32*)ip, sizeof(*ip), 0);
+    const __be32* words = (const __be32*)ip;
+    __u64 sum = 0;
 
+    for (__u32 i = 0; i < sizeof(*ip) / sizeof(*words); i++)
+        sum += words[i];
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     return (__be16)~sum;

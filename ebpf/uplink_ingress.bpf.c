@@ -72,6 +72,39 @@ static __always_inline int is_whole(const struct packet* packet, __u32 length) {
            bpf_ntohs(packet->inner.tot_len) == length - sizeof(struct outer);
 }
 
+/* What homeward_down looks at. Valid until the packet is changed. */
+struct headers {
+    const struct packet* packet; /* null: it is shorter */
+    const struct tcphdr* tcp;    /* what follows the inner header, if that is what it is; null: it is shorter */
+};
+
+static __always_inline const struct packet* packet_at(const struct __sk_buff* skb, __u32 at, __u32 size) {
+    const void* packet = (const void*)(long)skb->data + at;
+
+    return packet + size <= (const void*)(long)skb->data_end ? packet : (void*)0;
+}
+
+static __always_inline __u8 tcp_flags(const struct tcphdr* tcp) {
+    return ((const __u8*)tcp)[13];
+}
+
+/* Read where they lie: a copy of so few bytes costs as much as all that is looked at in them. Where a driver left them
+ * outside the linear part they are fetched; the stack would do it next. */
+static __always_inline struct headers read_headers(struct __sk_buff* skb, __u32 at) {
+    const __u32 most = sizeof(struct packet) + sizeof(struct tcphdr);
+    struct headers headers = {packet_at(skb, at, most), 0};
+
+    if (!headers.packet) {
+        bpf_skb_pull_data(skb, skb->len < at + most ? skb->len : at + most);
+        headers.packet = packet_at(skb, at, most);
+    }
+    if (headers.packet)
+        headers.tcp = (const struct tcphdr*)(headers.packet + 1);
+    else
+        headers.packet = packet_at(skb, at, sizeof(struct packet));
+    return headers;
+}
+
 static __always_inline int is_ordinary(const struct packet* packet, const struct homeward_tunnel_end* end) {
     const struct iphdr* inner = &packet->inner;
 
@@ -94,9 +127,9 @@ static __always_inline int combined_ecn(__u8 inner, __u8 outer) {
     return outer == ECT_1 && inner != NOT_ECT && inner != CE ? ECT_1 : inner;
 }
 
-static __always_inline int write_tos(struct __sk_buff* skb, const struct iphdr* inner, __u8 tos, __u32 at) {
-    const __be16 before = *(const __be16*)inner;
-    const __be16 after = (before & bpf_htons(0xff00)) | bpf_htons(tos);
+static __always_inline int write_tos(struct __sk_buff* skb, __u8 old, __u8 tos, __u32 at) {
+    const __be16 before = bpf_htons(0x4500 | old);
+    const __be16 after = bpf_htons(0x4500 | tos);
 
     return bpf_l3_csum_replace(skb, at + __builtin_offsetof(struct iphdr, check), before, after, sizeof(after)) ||
            bpf_skb_store_bytes(skb, at + __builtin_offsetof(struct iphdr, tos), &tos, sizeof(tos), 0);
@@ -115,16 +148,16 @@ static __always_inline int strip(struct __sk_buff* skb) {
 #define FOLLOWERS 64
 
 /* A bare ACK joins nothing, and tells its sender the less the later it comes. */
-static __always_inline int is_bare_ack(struct __sk_buff* skb, const struct iphdr* ip, __u32 at) {
+static __always_inline int is_bare_ack(const struct headers* headers) {
     const __u8 ack = 16, push = 8;
-    __u8 bytes[2]; /* data offset, flags */
+    const struct iphdr* ip = &headers->packet->inner;
 
-    return bpf_skb_load_bytes(skb, at + sizeof(*ip) + 12, bytes, sizeof(bytes)) ||
-           ((bytes[1] & ~push) == ack && bpf_ntohs(ip->tot_len) == sizeof(*ip) + (bytes[0] >> 4) * 4);
+    return (tcp_flags(headers->tcp) & ~push) == ack && bpf_ntohs(ip->tot_len) == sizeof(*ip) + headers->tcp->doff * 4;
 }
 
-static __always_inline int joins(struct __sk_buff* skb, const struct homeward_tunnel_end* end, const struct iphdr* ip,
-                                 __u32 at) {
+static __always_inline int joins(const struct __sk_buff* skb, const struct homeward_tunnel_end* end,
+                                 const struct headers* headers) {
+    const struct iphdr* ip = &headers->packet->inner;
     __u32 label = end->label;
     struct homeward_joining* state;
 
@@ -142,7 +175,7 @@ static __always_inline int joins(struct __sk_buff* skb, const struct homeward_tu
         state->stay_apart--;
         return 0;
     }
-    if (is_bare_ack(skb, ip, at))
+    if (!headers->tcp || is_bare_ack(headers))
         return 0;
     state->packets++;
     return 1;
@@ -158,31 +191,43 @@ static __always_inline int hand_to_joiner(struct __sk_buff* skb, const struct ho
     return bpf_redirect(end->joiner, 0);
 }
 
+/* MSS options are user space's; so is a segment too short to tell. */
+static __always_inline int may_be_syn(const struct headers* headers) {
+    const struct iphdr* ip = &headers->packet->inner;
+    const __u8 syn = 2;
+
+    if (ip->protocol != IPPROTO_TCP || (ip->frag_off & bpf_htons(HOMEWARD_FRAGMENT_OFFSET)))
+        return 0;
+    return !headers->tcp || (tcp_flags(headers->tcp) & syn);
+}
+
 SEC("tc")
 int homeward_down(struct __sk_buff* skb) {
     __u32 key = skb->ifindex;
     const struct homeward_tunnel_end* end = bpf_map_lookup_elem(&tunnel_ends, &key);
     struct homeward_traffic* traffic;
-    struct packet packet;
+    struct headers headers;
     struct wire_size size;
-    __u32 at, inner_at;
     int ecn, join;
+    __u32 at;
+    __u8 tos;
 
     if (!end || skb->protocol != bpf_htons(ETH_P_IP))
         return TC_ACT_UNSPEC;
     at = end->link_header;
-    inner_at = at + sizeof(struct outer);
-    if (bpf_skb_load_bytes(skb, at, &packet, sizeof(packet)) || !from_home_agent(&packet.outer, end) ||
-        !is_whole(&packet, skb->len - at) || !is_ordinary(&packet, end))
+    headers = read_headers(skb, at);
+    if (!headers.packet || !from_home_agent(&headers.packet->outer, end) || !is_whole(headers.packet, skb->len - at) ||
+        !is_ordinary(headers.packet, end))
         return TC_ACT_UNSPEC;
-    size = wire_size(skb, &packet.inner, inner_at);
-    ecn = combined_ecn(packet.inner.tos, packet.outer.ip.tos);
-    if (ecn < 0 || !size.packets || size.largest > end->mtu || (end->clamp_mss && is_syn(skb, &packet.inner, inner_at)))
+    size = wire_size(skb, &headers.packet->inner, at + sizeof(struct outer));
+    tos = headers.packet->inner.tos;
+    ecn = combined_ecn(tos, headers.packet->outer.ip.tos);
+    if (ecn < 0 || !size.packets || size.largest > end->mtu || (end->clamp_mss && may_be_syn(&headers)))
         return TC_ACT_UNSPEC;
-    join = joins(skb, end, &packet.inner, inner_at);
+    join = joins(skb, end, &headers);
     if (strip(skb))
         return TC_ACT_UNSPEC;
-    if (ecn != (packet.inner.tos & ECN_MASK) && write_tos(skb, &packet.inner, (packet.inner.tos & ~ECN_MASK) | ecn, at))
+    if (ecn != (tos & ECN_MASK) && write_tos(skb, tos, (tos & ~ECN_MASK) | ecn, at))
         return TC_ACT_SHOT;
     key = end->label;
     traffic = bpf_map_lookup_elem(&received, &key);

@@ -61,6 +61,25 @@ def send_datagram(namespace, source, destination, payload):
     namespace.run("/usr/bin/python3", "-c", _SEND_DATAGRAM, *map(str, source + destination), stdin=payload.hex())
 
 
+_SEND_TRAIN = """
+import socket, sys
+source, source_port, destination, port, size = sys.argv[1:]
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.setsockopt(socket.IPPROTO_IP, 19, 1)  # IP_TRANSPARENT: the address may be another's
+sock.setsockopt(socket.IPPROTO_UDP, 103, int(size))  # UDP_SEGMENT
+sock.bind((source, int(source_port)))
+sock.sendto(bytes.fromhex(sys.stdin.read()), (destination, int(port)))
+"""
+
+
+def send_train(namespace, source, destination, payloads):
+    """UDP datagrams of one size in one piece, from and to (address, port), whatever source they claim: the kernel cuts
+    them, and puts what it does not make itself outside a packet's first bytes."""
+    assert len(set(map(len, payloads))) == 1
+    namespace.run("/usr/bin/python3", "-c", _SEND_TRAIN, *map(str, (*source, *destination, len(payloads[0]))),
+                  stdin=b"".join(payloads).hex())
+
+
 class PcapWriter:
     """Ethernet frames around IPv4 packets, nanosecond times."""
 

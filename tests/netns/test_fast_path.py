@@ -7,11 +7,13 @@
 
 import json
 import pathlib
+import struct
 import sys
 
 import pytest
+from harness import forge, mip
 from harness.capture import read_pcap
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_SERVER, HomewardSystem, binary, unmet_needs
+from harness.homeward import FTP_SERVER, HOME_ADDRESS, HOME_AGENT, VIDEO_SERVER, HomewardSystem, binary, unmet_needs
 from harness.process import wait_until
 from harness.yaml import dump
 
@@ -117,6 +119,19 @@ def test_tcp_runs_through_it(system, offload, gro):
         # SYNs pass through user space, which clamps their MSS.
         assert total > 1000 and 0 < total - fast < 100
     assert largest_down(inside) > 1468, "packets are joined before TCP sees them"
+
+
+def test_packets_whose_headers_lie_outside_the_first_bytes(system):
+    """As after a cut of a train, or from a driver that copies no more than the headers it knows."""
+    system.ap.run("ethtool", "-K", "wlan", "tx-udp-segmentation", "off")
+    net = started(system)
+    uplink = net.mn.admin.uplinks()["wlan"]
+    sink = mip.socket_in(net.mn_ns, HOME_ADDRESS, PORT)
+    packets = [forge.ip(17, VIDEO_SERVER, HOME_ADDRESS, forge.udp(PORT, PORT, bytes([number]) * 400)) for number in range(20)]
+    forge.send_train(net.ap, (HOME_AGENT, forge.TUNNEL_PORT), (uplink["address"], uplink["port"]),
+                     [struct.pack("!BBH", 4, 4, 0) + packet for packet in packets])
+    assert [sink.recv(2000)[0] for _ in packets] == list(range(20))
+    assert net.mn.admin.counters()["uplink.wlan.rx_fast_packets"] >= 20
 
 
 def test_it_can_be_switched_off(system):
