@@ -102,7 +102,9 @@ bool Agent::open_socket(unsigned slot) {
     settings.home_agent = home_agent_;
     settings.port = uplink.port;
     settings.zero_checksum = config_.udp_checksum == config::OuterChecksum::zero;
-    settings.trains = config_.offload;
+    // Where there is a fast path, update_fast_path() asks for them if the way down is slow all the same: once asked,
+    // the kernel looks for a socket for every datagram that any device receives, for as long as this one is open.
+    settings.trains = config_.offload && !fast_path_;
     Result<UniqueFd> socket = tunnel::open_uplink_socket(settings);
     UniqueFd duplicate{socket ? ::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0) : -1};
     if (!socket || !duplicate) {
