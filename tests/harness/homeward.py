@@ -21,6 +21,7 @@ import tempfile
 
 from .admin import Admin
 from .build import binary
+from .flow import UdpFlow
 from .netns import Topology
 from .process import HarnessError, run, wait_until
 from .yaml import dump
@@ -183,6 +184,12 @@ class HomeAgent:
         return run([binary("homeward"), "--socket", self.admin.path, *words], **options)
 
 
+def more(flows, count):
+    """Waits until each flow has delivered `count` more datagrams."""
+    goal = [flow.arrived() + count for flow in flows]
+    wait_until(lambda: all(flow.arrived() >= n for flow, n in zip(flows, goal)), f"{count} more datagrams of each flow")
+
+
 class HomewardSystem(Topology):
     """The network above with the daemons in it; `start` starts them.
 
@@ -285,6 +292,16 @@ class HomewardSystem(Topology):
     def daemon(self, name):
         """The words that start a daemon."""
         return ["nice", "-n", str(self.nice), binary(name)] if self.nice else [binary(name)]
+
+    def flow_pair(self, port, rate):
+        """[up, down]: a flow each between the node and `ftp`."""
+        return [UdpFlow(self.mn_ns, self.ftp, FTP_SERVER, port, rate), UdpFlow(self.ftp, self.mn_ns, HOME_ADDRESS, port + 1, rate)]
+
+    def replay_signal(self, trace, **keys):
+        """The node's signal is to come from `trace`, the text of one, with further keys of `signal`."""
+        file = self.mn.directory / "links.csv"
+        file.write_text(trace)
+        self.mn.config["signal"] = {"source": "replay", "trace": str(file), "interval": "100 ms", **keys}
 
     def start(self):
         """Home agent, then the node, until every uplink is bound."""

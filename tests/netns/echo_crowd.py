@@ -1,22 +1,12 @@
-"""Many small UDP flows, each told by its source port.
+"""One of many small UDP flows, told by its source port, to a server of echo_flow.py: so many answered echoes, or an
+error after 10 s.
 
-    echo_crowd.py serve ADDRESS PORT             answers everything
-    echo_crowd.py run ADDRESS PORT SOURCE DATAGRAMS
-                                                 one flow: so many answered echoes, or an error after 10 s
+    echo_crowd.py ADDRESS PORT SOURCE DATAGRAMS
 """
 
 import socket
 import sys
 import time
-
-
-def serve(address, port):
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind((address, port))
-    print("ready", flush=True)
-    while True:
-        data, peer = server.recvfrom(2048)
-        server.sendto(data, peer)
 
 
 def run(address, port, source, datagrams):
@@ -37,7 +27,4 @@ def run(address, port, source, datagrams):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "serve":
-        serve(sys.argv[2], int(sys.argv[3]))
-    else:
-        run(sys.argv[2], *map(int, sys.argv[3:6]))
+    run(sys.argv[1], *map(int, sys.argv[2:5]))

@@ -7,8 +7,7 @@
 import json
 
 import pytest
-from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem
+from harness.homeward import HomewardSystem, more
 from harness.process import HarnessError, wait_until
 
 RATE = 200
@@ -36,20 +35,13 @@ def system():
 
 
 def started(system, trace, engine):
-    file = system.mn.directory / "links.csv"
-    file.write_text(trace)
-    system.mn.config["signal"] = {"source": "replay", "trace": str(file), "interval": "100 ms"}
+    system.replay_signal(trace)
     system.mn.config["engine"] = engine
     system.start()
     system.mn.wait_synchronised()
-    pair = [UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6100, RATE), UdpFlow(system.ftp, system.mn_ns, HOME_ADDRESS, 6101, RATE)]
+    pair = system.flow_pair(6100, RATE)
     more(pair, 50)
     return pair
-
-
-def more(flows, count):
-    goal = [flow.arrived() + count for flow in flows]
-    wait_until(lambda: all(flow.arrived() >= n for flow, n in zip(flows, goal)), f"{count} more datagrams of each flow")
 
 
 def engine_of(system):

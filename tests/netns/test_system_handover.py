@@ -5,8 +5,7 @@
 """
 
 import pytest
-from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem
+from harness.homeward import FTP_SERVER, HomewardSystem, more
 from harness.process import wait_until
 
 RATE = 300
@@ -27,18 +26,12 @@ def flows(system):
     """One flow up, one down, both running."""
     system.mn.uplink("wlan", "up")
     system.mn.wait_bound()
-    pair = [UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6100, RATE), UdpFlow(system.ftp, system.mn_ns, HOME_ADDRESS, 6101, RATE)]
+    pair = system.flow_pair(6100, RATE)
     more(pair, 50)
     yield pair
     for flow in pair:
         if flow.sender.running():
             flow.stop()
-
-
-def more(flows, count):
-    """Waits until each flow has delivered `count` more datagrams."""
-    goal = [flow.arrived() + count for flow in flows]
-    wait_until(lambda: all(flow.arrived() >= n for flow, n in zip(flows, goal)), f"{count} more datagrams of each flow")
 
 
 def carried(system):

@@ -6,7 +6,7 @@
 
 import pytest
 from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem
+from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem, more
 from harness.process import wait_until
 
 RATE = 200
@@ -42,11 +42,6 @@ class Numbered(HomewardSystem):
         return UdpFlow(self.mn_ns, self.ftp, FTP_SERVER, port, RATE)
 
 
-def more(flow, count):
-    goal = flow.arrived() + count
-    wait_until(lambda: flow.arrived() >= goal, f"{count} more datagrams")
-
-
 def path_down(system, uplink="wlan"):
     return system.mn.admin.uplinks()[uplink]["path_down"]
 
@@ -57,7 +52,7 @@ def test_without_the_home_agents_consent_all_goes_on_without_numbers():
         text = system.mn.command("show", "uplinks").stdout
         assert "hold" not in text, text
         flow = system.flow_down(6200)
-        more(flow, 60)
+        more([flow], 60)
         result = flow.stop()
         assert (result["missing"], result["duplicates"]) == ([], 0)
 
@@ -74,27 +69,27 @@ def test_hold_says_why_the_way_down_is_slow(held):
 
 def test_with_hold_a_moved_flow_is_not_reordered_on_its_way_down(held):
     flow = held.flow_down(6201)
-    more(flow, 60)
+    more([flow], 60)
     for _ in range(5):
         held.mn.uplink("wlan", "drain")
         wait_until(lambda: held.mn.admin.uplinks()["wlan"]["state"] == "down", "the binding to be given up")
-        more(flow, 100)
+        more([flow], 100)
         held.mn.uplink("wlan", "up")
         held.mn.wait_bound()
-        more(flow, 100)
+        more([flow], 100)
     result = flow.stop()
     assert (result["missing"], result["duplicates"], result["reordered"]) == ([], 0, 0)
 
 
 def test_numbers_go_on_through_restarts_of_either_end(held):
     flow = held.flow_down(6202)
-    more(flow, 60)
+    more([flow], 60)
     held.mn.process.kill()
     held.mn.start()
-    more(flow, 200)
+    more([flow], 200)
     held.ha.dataplane.kill()
     held.ha.start_dataplane()
-    more(flow, 200)
+    more([flow], 200)
     assert flow.stop()["duplicates"] == 0
 
 
@@ -102,14 +97,14 @@ def test_what_went_into_a_cut_uplink_is_sent_again():
     with Numbered("numbers-resend", {"resend": True}, dataplane={"resend": "300 ms"}) as system:
         system.start()
         flow = system.flow_down(6203)
-        more(flow, 60)
+        more([flow], 60)
         for _ in range(3):
             system.access["wlan"].cut()
             wait_until(lambda: not system.mn.admin.uplinks()["wlan"]["usable"], "the node to see the cut")
-            more(flow, 100)
+            more([flow], 100)
             system.access["wlan"].restore()
             system.mn.wait_bound()
-            more(flow, 60)
+            more([flow], 60)
         result = flow.stop()
         assert (result["missing"], result["duplicates"]) == ([], 0)
         assert system.ha.admin.counters()["pipeline.resent_packets"] > 0

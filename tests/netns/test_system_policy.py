@@ -6,9 +6,7 @@
 
 import pytest
 from harness.admin import ApiError
-from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_OVER_CELLULAR, HomewardSystem
-from harness.process import wait_until
+from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_OVER_CELLULAR, HomewardSystem, more
 
 RATE = 300
 FTP_OVER_CELLULAR = {
@@ -27,7 +25,7 @@ def system():
 
 @pytest.fixture
 def flows(system):
-    pair = [UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6200, RATE), UdpFlow(system.ftp, system.mn_ns, HOME_ADDRESS, 6201, RATE)]
+    pair = system.flow_pair(6200, RATE)
     more(pair, 50)
     yield pair
     for flow in pair:
@@ -36,11 +34,6 @@ def flows(system):
     system.mn.write_policy(VIDEO_OVER_CELLULAR)
     system.mn.reload()
     system.mn.wait_synchronised()
-
-
-def more(flows, count):
-    goal = [flow.arrived() + count for flow in flows]
-    wait_until(lambda: all(flow.arrived() >= n for flow, n in zip(flows, goal)), f"{count} more datagrams of each flow")
 
 
 def apply(system, policy):

@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem
+from harness.homeward import FTP_SERVER, HomewardSystem, more
 from harness.process import wait_until
 
 RATE = 200
@@ -28,17 +28,12 @@ def system():
 def flows(system):
     """One flow up, one down, both running over wlan."""
     system.mn.wait_bound()
-    pair = [UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6100, RATE), UdpFlow(system.ftp, system.mn_ns, HOME_ADDRESS, 6101, RATE)]
+    pair = system.flow_pair(6100, RATE)
     more(pair, 50)
     yield pair
     for flow in pair:
         if flow.sender.running():
             flow.stop()
-
-
-def more(flows, count):
-    goal = [flow.arrived() + count for flow in flows]
-    wait_until(lambda: all(flow.arrived() >= n for flow, n in zip(flows, goal)), f"{count} more datagrams of each flow")
 
 
 def carried(system, name):
@@ -140,7 +135,7 @@ def test_a_nat_that_forgot_is_repaired_under_traffic(system):
     system.mn.write_policy({"default": ["cellular", "wlan"]})
     system.mn.reload()
     system.mn.wait_synchronised()
-    pair = [UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6200, RATE), UdpFlow(system.ftp, system.mn_ns, HOME_ADDRESS, 6201, RATE)]
+    pair = system.flow_pair(6200, RATE)
     more(pair, 50)
     for first_port in (20000, 30000, 40000):
         change_mapping(system.cell, first_port)
@@ -156,7 +151,7 @@ def test_a_nat_that_forgot_is_repaired_under_traffic(system):
 def test_the_only_uplink_behind_a_nat_that_forgot_is_repaired(system):
     system.ap.link_down("wlan")
     wait_until(lambda: labels_at_home_agent(system) == [2], "only the cellular binding to be left")
-    pair = [UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6300, RATE), UdpFlow(system.ftp, system.mn_ns, HOME_ADDRESS, 6301, RATE)]
+    pair = system.flow_pair(6300, RATE)
     more(pair, 50)
     change_mapping(system.cell, 50000)
     more(pair, 100)

@@ -11,7 +11,7 @@ import pytest
 from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem
 from harness.process import wait_until
 
-CROWD = pathlib.Path(__file__).with_name("echo_crowd.py")
+CROWD, ECHO = (pathlib.Path(__file__).with_name(name) for name in ("echo_crowd.py", "echo_flow.py"))
 MBPS = {"wlan": 16, "cellular": 4}
 PORT, FIRST, FLOWS, ECHOES = 7, 40_000, 24, 12
 EVERYBODY = {"correspondent": "0.0.0.0/0", "prefer": ["wlan", "cellular"], "mode": "spread"}
@@ -39,7 +39,7 @@ def system(request):
         net.mn.write_policy(WEIGHTED)
         net.start()
         net.mn.wait_synchronised()
-        server = net.ftp.start("crowd", ["/usr/bin/python3", CROWD, "serve", FTP_SERVER, PORT])
+        server = net.ftp.start("crowd", ["/usr/bin/python3", ECHO, "serve", FTP_SERVER, PORT])
         server.wait_for_output("ready")
         yield net
         server.stop()
@@ -53,7 +53,7 @@ def carried(system):
 def way_of(system, source):
     """The uplinks that a flow took, (up, down). Half of its packets each way tell: a probe may be among what was counted."""
     before = carried(system)
-    system.mn_ns.run("/usr/bin/python3", CROWD, "run", FTP_SERVER, PORT, source, ECHOES)
+    system.mn_ns.run("/usr/bin/python3", CROWD, FTP_SERVER, PORT, source, ECHOES)
     after = carried(system)
     grown = {name: [b - a for a, b in zip(before[name], after[name])] for name in before}
     for way in (0, 1):

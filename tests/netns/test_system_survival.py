@@ -6,8 +6,7 @@
 
 import pytest
 from harness.capture import read_pcap
-from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem
+from harness.homeward import HomewardSystem, more
 from harness.process import wait_until
 
 RATE = 200
@@ -39,14 +38,9 @@ class Requests:
 
 
 def start_flows(system):
-    flows = [UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6300, RATE), UdpFlow(system.ftp, system.mn_ns, HOME_ADDRESS, 6301, RATE)]
+    flows = system.flow_pair(6300, RATE)
     more(flows, 50)
     return flows
-
-
-def more(flows, count, timeout=30):
-    goal = [flow.arrived() + count for flow in flows]
-    wait_until(lambda: all(flow.arrived() >= n for flow, n in zip(flows, goal)), f"{count} more datagrams of each flow", timeout)
 
 
 def held(system):
