@@ -123,13 +123,15 @@ registration::Now Agent::now() const {
     return {monotonic(), std::chrono::system_clock::now().time_since_epoch()};
 }
 
+const config::UplinkConfig* Agent::configured(policy::Label label) const {
+    const auto found = std::find_if(config_.uplinks.begin(), config_.uplinks.end(),
+                                    [&](const config::UplinkConfig& uplink) { return uplink.label == label; });
+    return found == config_.uplinks.end() ? nullptr : &*found;
+}
+
 unsigned Agent::slot_of(policy::Label label) const {
-    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
-        if (config_.uplinks[slot].label == label) {
-            return slot;
-        }
-    }
-    return 0;
+    const config::UplinkConfig* uplink = configured(label);
+    return uplink == nullptr ? 0U : static_cast<unsigned>(uplink - config_.uplinks.data());
 }
 
 void Agent::report(const std::string& event, const std::string& text) {
@@ -295,6 +297,7 @@ void Agent::apply(PreparedPolicy prepared, bool first) {
     table_ = prepared.table;
     loop_->set_table(table_);
     config_.policy = std::move(prepared.file);
+    spreads_by_rate_ = goes_by_rate(config_.policy.policy);
     written_default_ = prepared.written_default;
     written_rules_ = prepared.written_rules;
     if (chooser_) {

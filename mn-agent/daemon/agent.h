@@ -49,6 +49,8 @@ struct PreparedPolicy {
 /// The slow part of a reload; any thread. `file` as a person wrote it.
 Result<PreparedPolicy> prepare(config::PolicyFile file, const choice::Plan& plan, bool steered,
                                std::chrono::microseconds read);
+/// Whether a rule spreads by measured rates.
+bool goes_by_rate(const policy::Policy& policy);
 /// The engine that the configuration asks for; null: none. Any thread, for it may have to learn from files first.
 Result<std::unique_ptr<choice::Chooser>> make_chooser(const config::MobileNode& config);
 
@@ -131,6 +133,10 @@ class Agent {
     /// False: no engine learns from scores.
     bool feedback(const selection::Score& score);
     const UplinkRuntime& uplink(unsigned slot) const { return uplinks_[slot]; }
+    /// Null: none has this label.
+    const config::UplinkConfig* configured(policy::Label label) const;
+    /// To the home agent and back: what probes measured, else registrations and keepalives.
+    std::optional<handover::Duration> round_trip(unsigned slot) const;
     const tunnel::TunDevice& tun() const { return *tun_; }
     const tunnel::Loop& loop() const { return *loop_; }
     const bpf::Steering* steering() const { return steering_.get(); }
@@ -259,6 +265,7 @@ class Agent {
     std::unique_ptr<handover::PathWatch> paths_;
     ProbeEchoes probe_echoes_;
     handover::RateShares rate_shares_;
+    bool spreads_by_rate_ = false;  ///< a rule of the policy in force does
     std::unique_ptr<signal::Source> signal_source_;
     std::unique_ptr<handover::SignalJudge> signal_judge_;
     std::string signal_reason_;

@@ -130,14 +130,13 @@ void Agent::arm_engine_timer() {
 choice::UplinkSeen Agent::look(unsigned slot) const {
     constexpr double kMega = 1e6;
     const UplinkRuntime& uplink = uplinks_[slot];
-    const handover::PathQuality& path = paths_->quality(slot);
     choice::UplinkSeen seen;
     seen.usable = coordinator_->usable(slot);
     seen.carried_mb = static_cast<double>(sent(slot).bytes + received(slot).bytes) / kMega;
-    if (const auto round_trip = path.round_trip() ? path.round_trip() : uplink.binding.round_trip) {
-        seen.rtt_ms = in_seconds(*round_trip) * 1000;
+    if (const auto time = round_trip(slot)) {
+        seen.rtt_ms = in_seconds(*time) * 1000;
     }
-    seen.loss = path.loss();
+    seen.loss = paths_->quality(slot).loss();
     if (uplink.radio) {
         const signal::Reading& radio = *uplink.radio;
         seen.rssi_dbm = radio.rssi_dbm;

@@ -12,12 +12,8 @@ namespace {
 using nlohmann::json;
 
 json uplink_name(const Agent& agent, policy::Label label) {
-    for (const config::UplinkConfig& uplink : agent.config().uplinks) {
-        if (uplink.label == label) {
-            return uplink.name;
-        }
-    }
-    return nullptr;
+    const config::UplinkConfig* uplink = agent.configured(label);
+    return uplink == nullptr ? json(nullptr) : json(uplink->name);
 }
 
 json microseconds(std::chrono::nanoseconds time) {

@@ -73,13 +73,15 @@ void Agent::tick_paths() {
     tell_round_trips();
 }
 
-/// What probes measured, else registrations and keepalives.
+std::optional<handover::Duration> Agent::round_trip(unsigned slot) const {
+    const auto probed = paths_->quality(slot).round_trip();
+    return probed ? probed : uplinks_[slot].binding.round_trip;
+}
+
 void Agent::tell_round_trips() {
     for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
-        const auto known = paths_->quality(slot).round_trip();
-        const auto round_trip = known ? known : uplinks_[slot].binding.round_trip;
         const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(
-            std::clamp<handover::Duration>(round_trip.value_or(0ns), 0ns, 10s));
+            std::clamp<handover::Duration>(round_trip(slot).value_or(0ns), 0ns, 10s));
         loop_->set_round_trip(slot, static_cast<std::uint32_t>(microseconds.count()));
     }
 }

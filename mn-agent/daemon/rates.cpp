@@ -7,17 +7,14 @@
 
 /// Rates of uplinks, for rules that spread by them: measured once a second, at both ends when they changed.
 namespace homeward::mn {
-namespace {
 
 bool goes_by_rate(const policy::Policy& policy) {
     return std::any_of(policy.rules.begin(), policy.rules.end(),
                        [](const policy::Rule& rule) { return rule.mode == policy::Mode::spread_by_rate; });
 }
 
-}  // namespace
-
 void Agent::sample_rates() {
-    if (!goes_by_rate(config_.policy.policy)) {
+    if (!spreads_by_rate_) {
         return;
     }
     std::vector<handover::RateShares::Uplink> uplinks;
@@ -51,10 +48,11 @@ void Agent::take_rates(policy::Rates rates) {
 /// A table as read knows no rates; as in force, it has those that were measured.
 void Agent::name_rates(PreparedPolicy& prepared) const {
     policy::Policy& policy = prepared.file.policy;
-    if (rate_shares_.in_force().empty() || !goes_by_rate(policy)) {
+    const policy::Rates& rates = rate_shares_.in_force();
+    if (rates.empty() || rates == policy.rates || !goes_by_rate(policy)) {
         return;
     }
-    policy.rates = rate_shares_.in_force();
+    policy.rates = rates;
     prepared.digest = policy::digest(policy::encode(policy));
     auto table = std::make_shared<policy::Table>(*prepared.table);
     table->set_rates(policy.rates);

@@ -69,7 +69,7 @@ json path_view(const Agent& agent, unsigned slot) {
     const handover::PathQuality& quality = agent.paths().quality(slot);
     const UplinkRuntime& uplink = agent.uplink(slot);
     const bool probed = quality.round_trip().has_value();
-    return {{"rtt_ms", milliseconds(probed ? quality.round_trip() : uplink.binding.round_trip)},
+    return {{"rtt_ms", milliseconds(agent.round_trip(slot))},
             {"rtt_var_ms", probed ? milliseconds(quality.variation()) : json(nullptr)},
             {"jitter_ms", probed ? milliseconds(quality.jitter()) : json(nullptr)},
             {"loss", quality.loss() ? json(*quality.loss()) : json(nullptr)},
@@ -186,12 +186,8 @@ json status_view(const Agent& agent, std::time_t started) {
 }
 
 std::string label_name(const Agent& agent, policy::Label label) {
-    for (const config::UplinkConfig& uplink : agent.config().uplinks) {
-        if (uplink.label == label) {
-            return uplink.name;
-        }
-    }
-    return std::to_string(label);
+    const config::UplinkConfig* uplink = agent.configured(label);
+    return uplink == nullptr ? std::to_string(label) : uplink->name;
 }
 
 json label_names(const Agent& agent, const policy::LabelList& labels) {
