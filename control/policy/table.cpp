@@ -47,8 +47,11 @@ class CandidateList {
 };
 
 Candidate candidate_of(const Rule& rule, std::uint32_t index) {
-    const Label preferred = rule.mode == Mode::prefer ? rule.uplinks.preferred() : Label{0};
-    return {{rule.ports, rule.protocol, rule.uplinks, rule.mode, preferred, rule.weights}, index};
+    Choice choice{rule.ports, rule.protocol, rule.uplinks, rule.mode, 0, rule.weights};
+    if (rule.mode == Mode::prefer && choice.unconditional()) {
+        choice.preferred = rule.uplinks.preferred();
+    }
+    return {choice, index};
 }
 
 Error too_many(const wire::Ipv4Prefix& prefix, const CandidateList& held, std::uint32_t next) {
@@ -190,12 +193,12 @@ class TableBuilder {
     void emit(std::uint32_t first, std::uint32_t list) {
         auto& intervals = table_.intervals_;
         auto& lists = table_.lists_;
-        if (!intervals.empty() && intervals.back().first == first) {
+        if (!intervals.empty() && intervals.back().first == Table::in_order(first)) {
             intervals.pop_back();
             lists.pop_back();
         }
         if (intervals.empty() || lists[intervals.size() - 1] != list) {
-            intervals.push_back({first, choice_of(list)});
+            intervals.push_back({Table::in_order(first), choice_of(list)});
             lists.push_back(list);
         }
     }
@@ -226,7 +229,7 @@ class TableBuilder {
             table_.slots_.push_back(leaf(0, count));
             table_.root_shift_ = 32;
         } else {
-            index_block(intervals[1].first, intervals.back().first);
+            index_block(address_of(intervals[1]), address_of(intervals.back()));
         }
         table_.root_slots_ = std::uint64_t{1} << root_bits_;
         pad();
@@ -240,7 +243,7 @@ class TableBuilder {
         const auto bits = static_cast<unsigned>(std::bit_width(low ^ high));
         table_.block_ = static_cast<std::uint32_t>(std::uint64_t{low} >> bits << bits);
         std::size_t first = 0;
-        while (first + 1 < intervals.size() && intervals[first + 1].first <= table_.block_) {
+        while (first + 1 < intervals.size() && address_of(intervals[first + 1]) <= table_.block_) {
             ++first;
         }
         const Table::Slot root = node(table_.block_, bits, first, intervals.size());
@@ -251,9 +254,12 @@ class TableBuilder {
         table_.root_shift_ = static_cast<std::uint8_t>(bits - root.bits);
     }
 
-    Table::Slot leaf(std::size_t first, std::size_t last) const {
-        const auto count = static_cast<std::uint16_t>(last - first);
-        return {static_cast<std::uint32_t>(first), 0, 0, count};
+    static std::uint32_t address_of(const Table::Interval& interval) {
+        return static_cast<std::uint32_t>(interval.first) ^ 0x80000000U;
+    }
+
+    static Table::Slot leaf(std::size_t first, std::size_t last) {
+        return {static_cast<std::uint32_t>(first), 0, 0, static_cast<std::uint16_t>(1U << (last - first - 1))};
     }
 
     /// Indexes the aligned block of 1 << size_bits addresses at `begin`; intervals [first, last) meet it.
@@ -271,11 +277,11 @@ class TableBuilder {
         for (std::size_t i = 0; i < std::size_t{1} << bits; ++i) {
             const std::uint64_t from = begin + (std::uint64_t{i} << shift);
             const std::uint64_t to = from + (std::uint64_t{1} << shift);
-            while (first + 1 < last && table_.intervals_[first + 1].first <= from) {
+            while (first + 1 < last && address_of(table_.intervals_[first + 1]) <= from) {
                 ++first;
             }
             std::size_t end = first + 1;
-            while (end < last && table_.intervals_[end].first < to) {
+            while (end < last && address_of(table_.intervals_[end]) < to) {
                 ++end;
             }
             const Table::Slot slot = node(from, shift, first, end);
@@ -287,9 +293,10 @@ class TableBuilder {
 
     /// A lookup reads whole leaves.
     void pad() {
+        table_.small_ = table_.lists_.size() <= Table::kSmallIntervals;
         const std::uint32_t choice = table_.intervals_.back().choice;
         for (std::size_t i = 1; i < Table::kLeafIntervals; ++i) {
-            table_.intervals_.push_back({0xffffffff, choice});
+            table_.intervals_.push_back({Table::in_order(0xffffffff), choice});
         }
     }
 
@@ -315,9 +322,8 @@ Result<Table> Table::compile(const Policy& policy) {
 }
 
 const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
-    Cursor cursor = begin(flow.correspondent);
-    descend(cursor);
-    const Candidate* candidate = &candidates_[lists_[interval_of(cursor)]];
+    const std::uint32_t address = flow.correspondent.host();
+    const Candidate* candidate = &candidates_[lists_[interval_of(*leaf_below(root_of(address), address), address)]];
     while (!candidate->fits(flow)) {
         ++candidate;
     }

@@ -2,6 +2,7 @@
 
 #include <rte_ip.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,18 +16,28 @@ inline be16 checksum_of(const void* bytes, std::size_t size) noexcept {
     return be16::from_raw(static_cast<std::uint16_t>(~rte_raw_cksum(bytes, size)));
 }
 
-/// One's complement sum of a header without options, not folded: five words of 32 bits.
+/// One's complement sum of a header without options, not folded: of words of 64 bits, with the carries in it.
 inline std::uint64_t plain_sum(const Ipv4Header& ip) noexcept {
-    std::uint32_t words[5];
-    std::memcpy(words, &ip, sizeof words);
-    return std::uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4];
+    std::uint64_t sum = 0, words = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&sum, &ip, sizeof sum);
+    std::memcpy(&words, &ip.ttl, sizeof words);
+    std::memcpy(&last, &ip.destination, sizeof last);
+    if (__builtin_add_overflow(sum, words, &sum)) {
+        ++sum;
+    }
+    if (__builtin_add_overflow(sum, std::uint64_t{last}, &sum)) {
+        ++sum;
+    }
+    return sum;
 }
 
+/// Each half is added to the other, turned, so that the carry out of it arrives in what is kept.
 inline std::uint16_t fold(std::uint64_t sum) noexcept {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16));
+    sum += std::rotl(sum, 32);
+    auto half = static_cast<std::uint32_t>(sum >> 32);
+    half += std::rotl(half, 16);
+    return static_cast<std::uint16_t>(half >> 16);
 }
 
 /// Whether the checksum in a header without options is right.
@@ -53,8 +64,10 @@ inline void decrement_ttl(Ipv4Header& ip) noexcept {
     std::uint32_t word = 0;
     std::memcpy(&word, &ip.ttl, sizeof word);
     static_assert(offsetof(Ipv4Header, checksum) == offsetof(Ipv4Header, ttl) + 2);
-    const std::uint64_t sum = std::uint64_t{word} - 1 + 0x10000;
-    word = static_cast<std::uint32_t>(sum + ((sum + 0x10000) >> 32 << 16));  // a sum of 0xffff is written as 0
+    word += 0xffff;  // TTL - 1, checksum + 1
+    if (word < 0x10000 || word >= 0xffff0000) [[unlikely]] {
+        word += 0x10000;  // the carry comes round; and a sum of 0xffff is written as 0
+    }
     std::memcpy(&ip.ttl, &word, sizeof word);
 }
 

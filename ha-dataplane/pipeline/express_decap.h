@@ -1,84 +1,77 @@
+#pragma once
+
 #include "checksum.h"
 #include "pipeline/pipeline.h"
+#include "unicast.h"
 #include "way_out.h"
 
+/// The express lane's way up: of express.cpp's one loop, and inlined there.
 namespace homeward::pipeline {
 namespace {
 
-using tables::Binding;
-
 /// What the general stages alone deal with: options, fragments, ICMP (echoes), nesting, SYNs, our own tunnel port.
-bool ordinary(const Ipv4Header& inner, std::uint16_t tunnel_port) {
-    if (inner.version_ihl != 0x45 || inner.is_fragment() || inner.ttl <= 1) {
+[[gnu::always_inline]] inline bool may_leave_tunnel_plainly(const Ipv4Header& inner, unsigned length,
+                                                            be16 tunnel_port) {
+    constexpr std::uint16_t kFragment = be16{Ipv4Header::kMoreFragments | Ipv4Header::kOffset}.raw();
+    const auto* transport = reinterpret_cast<const std::uint8_t*>(&inner + 1);
+    if (inner.version_ihl != 0x45 || (inner.fragment.raw() & kFragment) != 0 || inner.ttl <= 1) [[unlikely]] {
         return false;
     }
-    const auto* transport = reinterpret_cast<const std::uint8_t*>(&inner + 1);
-    const unsigned length = inner.total_length.host();
-    switch (inner.protocol) {
-        case kProtocolTcp:
-            return length >= sizeof inner + sizeof(TcpHeader) &&
-                   (reinterpret_cast<const TcpHeader*>(transport)->flags & TcpHeader::kSyn) == 0;
-        case kProtocolUdp:
-            return length >= sizeof inner + sizeof(UdpHeader) &&
-                   reinterpret_cast<const UdpHeader*>(transport)->destination_port.host() != tunnel_port;
-        case kProtocolIcmp:
-        case kProtocolIpip:
-            return false;
-        default:
-            return true;
+    if (inner.protocol == kProtocolUdp) [[likely]] {
+        return length >= sizeof inner + sizeof(UdpHeader) &&
+               reinterpret_cast<const UdpHeader*>(transport)->destination_port != tunnel_port;
     }
+    if (inner.protocol == kProtocolTcp) {
+        return length >= sizeof inner + sizeof(TcpHeader) &&
+               (reinterpret_cast<const TcpHeader*>(transport)->flags & TcpHeader::kSyn) == 0;
+    }
+    return length >= sizeof inner && inner.protocol != kProtocolIcmp && inner.protocol != kProtocolIpip;
 }
 
-Ipv4Header& inner_of(const Express& packet) {
-    return *reinterpret_cast<Ipv4Header*>(reinterpret_cast<TunnelHeaders*>(packet.ip) + 1);
+/// The device's word that it is right, no checksum at all, or a look at every byte.
+[[gnu::always_inline]] inline bool udp_checksum_holds(const rte_mbuf& mbuf, const TunnelHeaders& headers) {
+    if ((mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) [[likely]] {
+        return true;
+    }
+    std::uint16_t sum = 0;
+    return headers.udp.checksum == be16{0} ||
+           (udp_sum(&mbuf, sizeof(EthernetHeader) + sizeof(Ipv4Header), headers.ip, headers.udp.length, sum) &&
+            sum == 0xffff);
 }
 
 }  // namespace
 
-/// One of the binding's uplinks, up or not, is where the packet came from.
-inline bool Pipeline::tuple_holds(const Express& packet, const UdpHeader& udp) const {
-    bool holds = false;
-    for (unsigned slot = 0; slot < Binding::kFirstLine; ++slot) {
-        holds |= packet.binding->uplink(slot).has_tuple(packet.ip->source, udp.source_port);
-    }
-    return holds;
-}
-
 /// Everything that does not depend on the way out.
-inline bool Pipeline::may_decap(const Express& packet) const {
-    const auto& headers = *reinterpret_cast<const TunnelHeaders*>(packet.ip);
-    const Ipv4Header& inner = inner_of(packet);
+[[gnu::always_inline]] inline bool Pipeline::may_decap(const Express& packet, const TunnelHeaders& headers,
+                                                       const Ipv4Header& inner, unsigned length) const {
     const unsigned udp_length = headers.udp.length.host();
-    const unsigned length = inner.total_length.host();
-    const unsigned framing = sizeof(UdpHeader) + sizeof(TunnelHeader);
-    if (udp_length > packet.ip->total_length.host() - sizeof(Ipv4Header) || length < sizeof(Ipv4Header) ||
-        framing + length > udp_length || packet.ip->ecn() != 0 || !ordinary(inner, shared_->settings.tunnel_port) ||
-        !plain_header_holds(inner) || !tuple_holds(packet, headers.udp) || !inner.to().is_unicast() ||
-        inner.destination == inner.source || directory_.slot(inner.to()) != nullptr) {
-        return false;
-    }
-    if (headers.udp.checksum == be16{0} ||
-        (packet.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
-        return true;
-    }
-    std::uint16_t sum = 0;
-    return udp_sum(packet.mbuf, sizeof(EthernetHeader) + sizeof(Ipv4Header), headers.ip, headers.udp.length, sum) &&
-           sum == 0xffff;
+    return udp_length + sizeof(Ipv4Header) <= packet.length &&
+           sizeof(UdpHeader) + sizeof(TunnelHeader) + length <= udp_length && headers.ip.ecn() == 0 &&
+           may_leave_tunnel_plainly(inner, length, tunnel_port_) && plain_header_holds(inner) &&
+           packet.binding->has_tuple(headers.ip.source, headers.udp.source_port) && is_unicast(inner.destination) &&
+           inner.destination != inner.source && directory_.slot(inner.to()) == nullptr &&
+           udp_checksum_holds(*packet.mbuf, headers);
 }
 
 /// Tunnel data from frame to frame. False: the packet is as it came.
-bool Pipeline::express_decap(Express& packet) {
-    Ipv4Header* inner = &inner_of(packet);
-    const unsigned length = inner->total_length.host();
-    if (!may_decap(packet) || !leads(inner->to()) || length > egress_.mtu) {
+[[gnu::always_inline]] inline bool Pipeline::express_decap(const Express& packet) {
+    rte_mbuf& mbuf = *packet.mbuf;
+    auto& headers = *reinterpret_cast<TunnelHeaders*>(packet.ip);
+    auto& inner = *reinterpret_cast<Ipv4Header*>(&headers + 1);
+    const unsigned length = inner.total_length.host();
+    if (!may_decap(packet, headers, inner, length)) [[unlikely]] {
         return false;
     }
-    decrement_ttl(*inner);
-    forget_offloads(*packet.mbuf);
+    find_egress(inner.to());
+    if (length > egress_.mtu) [[unlikely]] {
+        return false;
+    }
+    decrement_ttl(inner);
+    forget_offloads(mbuf);
     carried_.up.add(length);
-    auto* begin = reinterpret_cast<std::uint8_t*>(inner) - sizeof(EthernetHeader);
-    std::memcpy(begin, &egress_.header, sizeof egress_.header);
-    leave(packet.mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + length);
+    std::memcpy(reinterpret_cast<std::uint8_t*>(&inner) - sizeof(EthernetHeader), &egress_.header,
+                sizeof egress_.header);
+    leave(&mbuf, sizeof headers, static_cast<unsigned>(sizeof(EthernetHeader)) + length);
     return true;
 }
 

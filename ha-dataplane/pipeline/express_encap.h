@@ -1,3 +1,5 @@
+#pragma once
+
 #include <homeward/tunnel.h>
 
 #include <algorithm>
@@ -6,8 +8,10 @@
 #include "checksum.h"
 #include "pipeline/pipeline.h"
 #include "policy/spread.h"
+#include "unicast.h"
 #include "way_out.h"
 
+/// The express lane's way down: of express.cpp's one loop, and inlined there.
 namespace homeward::pipeline {
 namespace {
 
@@ -16,26 +20,21 @@ using tables::UplinkWord;
 
 /// What the general stages alone deal with: SYNs, what may be a tunnel of ours that comes round, sources nobody has,
 /// and the last hop of a TTL.
-bool ordinary(const Ipv4Header& ip, be32 home_agent) {
+[[gnu::always_inline]] inline bool may_enter_tunnel_plainly(const Ipv4Header& ip, unsigned length, be32 home_agent) {
     const auto* transport = reinterpret_cast<const std::uint8_t*>(&ip + 1);
-    const unsigned length = ip.total_length.host();
-    if (ip.ttl <= 1 || !ip.from().is_unicast() || ip.source == home_agent) {
+    if (ip.ttl <= 1 || !is_unicast(ip.source) || ip.source == home_agent) [[unlikely]] {
         return false;
     }
-    switch (ip.protocol) {
-        case kProtocolTcp:
-            return length >= sizeof ip + sizeof(TcpHeader) &&
-                   (reinterpret_cast<const TcpHeader*>(transport)->flags & TcpHeader::kSyn) == 0;
-        case kProtocolUdp: {
-            const unsigned framing = sizeof(UdpHeader) + sizeof(TunnelHeader);
-            return length >= sizeof ip + framing && (transport[sizeof(UdpHeader)] != HOMEWARD_TUNNEL_TYPE_DATA ||
-                                                     transport[sizeof(UdpHeader) + 1] != HOMEWARD_NEXT_HEADER_IPV4);
-        }
-        case kProtocolIpip:
-            return false;
-        default:
-            return true;
+    if (ip.protocol == kProtocolUdp) [[likely]] {
+        const unsigned framing = sizeof(UdpHeader) + sizeof(TunnelHeader);
+        return length >= sizeof ip + framing && (transport[sizeof(UdpHeader)] != HOMEWARD_TUNNEL_TYPE_DATA ||
+                                                 transport[sizeof(UdpHeader) + 1] != HOMEWARD_NEXT_HEADER_IPV4);
     }
+    if (ip.protocol == kProtocolTcp) {
+        return length >= sizeof ip + sizeof(TcpHeader) &&
+               (reinterpret_cast<const TcpHeader*>(transport)->flags & TcpHeader::kSyn) == 0;
+    }
+    return length >= sizeof ip && ip.protocol != kProtocolIpip;
 }
 
 constexpr std::uint64_t kNamedAndUp = UplinkWord::kUp | UplinkWord::kName;
@@ -74,129 +73,145 @@ unsigned first_in_order(std::uint32_t order, unsigned slots) {
     return static_cast<unsigned>(std::countr_zero(slots));
 }
 
+/// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a
+/// moment that of an uplink just going or coming.
+[[gnu::noinline]] Chosen any_uplink(const Binding& binding, std::uint64_t mask, std::uint64_t wanted) {
+    const unsigned slots = fitting(binding, mask, wanted);
+    if (slots == 0) {
+        return {};
+    }
+    const unsigned slot = first_in_order(binding.order.load(std::memory_order_acquire), slots);
+    const UplinkWord uplink = binding.uplink(slot);  // the writer may have changed it: it must fit still
+    return {uplink, (uplink.bits() & mask) == wanted ? binding.mtu[slot].load(std::memory_order_relaxed) : 0U};
+}
+
+/// The uplink that the binding's hint for this name leads to, whatever it is.
+[[gnu::always_inline]] inline Chosen likely_uplink(const Binding& binding, policy::Label name) {
+    const unsigned slot = binding.likely_slot(name);
+    return {binding.uplink(slot), binding.mtu[slot].load(std::memory_order_relaxed)};
+}
+
+[[gnu::always_inline]] inline bool is_up_as(UplinkWord uplink, policy::Label name) {
+    return (uplink.bits() & kNamedAndUp) == up_as(name);
+}
+
+/// By the hint, else by a search. A binding prefers what is up in its hints: an uplink of a name that is down has no
+/// other beside it.
+Chosen named_uplink(const Binding& binding, policy::Label name) {
+    const Chosen likely = likely_uplink(binding, name);
+    if (is_up_as(likely.uplink, name)) {
+        return likely;
+    }
+    return likely.uplink.name() == name ? Chosen{} : any_uplink(binding, kNamedAndUp, up_as(name));
+}
+
+/// When the policy was replaced since the choice was found, this packet goes by the old rule and the new rates.
+Chosen uplink_by_flow(const Binding& binding, const policy::Choice& choice, const policy::FlowKey& flow) {
+    const auto usable = [&](policy::Label name) { return fitting(binding, kNamedAndUp, up_as(name)) != 0; };
+    const tables::Policy* policy = binding.policy.load(std::memory_order_acquire);
+    if (policy == nullptr) {
+        return {};
+    }
+    const policy::Label name = policy::spread(choice, policy->table.rates(), policy::hash_of(flow), usable);
+    return name == 0 ? Chosen{} : any_uplink(binding, kNamedAndUp, up_as(name));
+}
+
+/// Nothing is preferred by all packets, or the hint does not lead there.
+[[gnu::noinline]] Chosen uplink_by_list(const Binding& binding, const policy::Choice& first, const Ipv4Header& ip) {
+    const policy::FlowKey flow = key_of(ip);
+    const policy::Choice& choice = policy::Table::decide(first, flow);
+    if (policy::spreads(choice.mode)) {
+        return uplink_by_flow(binding, choice, flow);
+    }
+    for (const policy::Label name : choice.uplinks) {
+        if (const Chosen chosen = named_uplink(binding, name); chosen.mtu != 0) {
+            return chosen;
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
-/// The first choice for the packet's source, looked up in advance or now; null: the node has no policy.
-inline const policy::Choice* Pipeline::choice_of(const Express& packet) {
-    const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
-    if (policy == nullptr) {
-        return nullptr;
-    }
-    const policy::Table& table = policy->table;
+/// The source is an address of ours, which no packet from outside has. Nearly always the first step's cell says no.
+[[gnu::always_inline]] inline bool Pipeline::comes_from_us(wire::Ipv4Address source) const {
+    return !tables::Route::is_unicast(routes_.first_cell(source)) &&
+           routes_.lookup(source).kind() == tables::RouteKind::local;
+}
+
+/// The first choice for the packet's source, looked up from where its cursor stands or now.
+[[gnu::always_inline]] inline const policy::Choice& Pipeline::choice_of(const Express& packet,
+                                                                        const policy::Table& table) {
     if (table.small()) [[likely]] {
-        return &table.first(packet.ip->from());
+        return table.first(packet.ip->from());
     }
     large_seen_ = true;
-    return packet.choice != nullptr && packet.table == &table ? packet.choice : &table.first(packet.ip->from());
+    return indexed_ && packet.table == &table ? table.settle(packet.cursor) : table.first(packet.ip->from());
 }
 
 /// The uplink that the rule names, or the first of the node's order that is up.
-inline bool Pipeline::choose(Express& packet) {
+[[gnu::always_inline]] inline Chosen Pipeline::choose(const Express& packet) {
     const Binding& binding = *packet.binding;
-    if ((binding.order.load(std::memory_order_acquire) & (Binding::kSecondLine | Binding::kNumbered)) != 0) {
-        return false;
-    }
-    const policy::Choice* choice = choice_of(packet);
-    if (choice == nullptr) {
-        return choose_any(packet, UplinkWord::kUp, UplinkWord::kUp);
-    }
-    if (!choice->unconditional()) {
-        choice = &policy::Table::decide(*choice, key_of(*packet.ip));
-    }
-    const policy::Label preferred = choice->preferred;
-    return (preferred != 0 && choose_likely(packet, preferred)) || choose_otherwise(packet, *choice);
-}
-
-/// The uplink of this name that the binding's hint leads to, if it is up.
-[[gnu::always_inline]] inline bool Pipeline::choose_likely(Express& packet, policy::Label name) {
-    const Binding& binding = *packet.binding;
-    const unsigned slot = binding.likely_slot(name);
-    packet.uplink = binding.uplink(slot);
-    packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
-    return (packet.uplink.bits() & kNamedAndUp) == up_as(name);
-}
-
-/// Nothing is preferred, or the hint does not lead there. It prefers what is up: an uplink of a name that is down has
-/// no other beside it.
-[[gnu::noinline]] bool Pipeline::choose_otherwise(Express& packet, const policy::Choice& choice) {
-    if (policy::spreads(choice.mode)) {
-        return choose_by_flow(packet, choice);
-    }
-    return std::any_of(choice.uplinks.begin(), choice.uplinks.end(), [&](policy::Label name) {
-        return choose_likely(packet, name) ||
-               (packet.uplink.name() != name && choose_any(packet, kNamedAndUp, up_as(name)));
-    });
-}
-
-bool Pipeline::choose_by_flow(Express& packet, const policy::Choice& choice) {
-    const Binding& binding = *packet.binding;
-    const auto usable = [&](policy::Label name) { return fitting(binding, kNamedAndUp, up_as(name)) != 0; };
-    // When the policy was replaced since the choice was found, this packet goes by the old rule and the new rates.
+    const bool general =
+        (binding.order.load(std::memory_order_acquire) & (Binding::kSecondLine | Binding::kNumbered)) != 0;
     const tables::Policy* policy = binding.policy.load(std::memory_order_acquire);
-    if (policy == nullptr) {
-        return false;
+    if (general || policy == nullptr) [[unlikely]] {
+        return general ? Chosen{} : any_uplink(binding, UplinkWord::kUp, UplinkWord::kUp);
     }
-    const policy::Label name =
-        policy::spread(choice, policy->table.rates(), policy::hash_of(key_of(*packet.ip)), usable);
-    return name != 0 && choose_any(packet, kNamedAndUp, up_as(name));
-}
-
-/// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a
-/// moment that of an uplink just going or coming.
-[[gnu::noinline]] bool Pipeline::choose_any(Express& packet, std::uint64_t mask, std::uint64_t wanted) {
-    const Binding& binding = *packet.binding;
-    const unsigned slots = fitting(binding, mask, wanted);
-    if (slots == 0) {
-        return false;
+    const policy::Choice& choice = choice_of(packet, policy->table);
+    const policy::Label preferred = choice.preferred;
+    const Chosen likely = likely_uplink(binding, preferred);
+    if (preferred != 0 && is_up_as(likely.uplink, preferred)) [[likely]] {
+        return likely;
     }
-    const unsigned slot = first_in_order(binding.order.load(std::memory_order_acquire), slots);
-    packet.uplink = binding.uplink(slot);  // the writer may have changed it: it must fit still
-    packet.tunnel_mtu = binding.mtu[slot].load(std::memory_order_relaxed);
-    return (packet.uplink.bits() & mask) == wanted;
+    return uplink_by_list(binding, choice, *packet.ip);
 }
 
-/// Everything that does not depend on the way out.
-inline bool Pipeline::may_encap(Express& packet) {
-    const Ipv4Header& ip = *packet.ip;
-    return ordinary(ip, home_agent_) && routes_.lookup(ip.from()).kind() != tables::RouteKind::local &&
-           choose(packet) && ip.total_length.host() <= packet.tunnel_mtu &&
-           rte_pktmbuf_headroom(packet.mbuf) >= sizeof(TunnelHeaders);
+[[gnu::noinline]] inline void Pipeline::finish_in_software(rte_mbuf& mbuf, TunnelHeaders& headers) {
+    finish_checksums(mbuf, headers, false, egress_.udp_offload);
 }
 
-/// Puts the tunnel's headers and the Ethernet header in front and sends the packet by `egress`.
-[[gnu::always_inline]] inline void Pipeline::enter_tunnel(const Express& packet, unsigned length,
-                                                          const Egress& egress) {
-    rte_mbuf& mbuf = *packet.mbuf;
-    const auto outer_length = length + static_cast<unsigned>(sizeof(TunnelHeaders));
-    auto* begin = reinterpret_cast<std::uint8_t*>(packet.ip) - OuterFrame::kSize;
-    egress.outer.write(begin,
-                       {.tos = std::uint64_t{packet.ip->tos} & tos_mask_,
-                        .length = static_cast<std::uint16_t>(outer_length),
-                        .id = outer_id_++,
-                        .care_of = packet.uplink.wire_care_of(),
-                        .port = packet.uplink.wire_port()},
-                       egress.pseudo_sum);
-    forget_offloads(mbuf, egress.tunnel_flags);
-    if (egress.checksum_offload) {
+/// Puts the tunnel's headers and the Ethernet header in front and sends the packet by `egress_`.
+[[gnu::always_inline]] inline void Pipeline::enter_tunnel(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length,
+                                                          UplinkWord uplink) {
+    const unsigned outer_length = length + static_cast<unsigned>(sizeof(TunnelHeaders));
+    auto* begin = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(&ip)) - OuterFrame::kSize;
+    egress_.outer.write(begin,
+                        {.tos = std::uint64_t{ip.tos} & tos_mask_,
+                         .length = static_cast<std::uint16_t>(outer_length),
+                         .id = outer_id_++,
+                         .uplink = uplink},
+                        egress_.pseudo_sum);
+    forget_offloads(mbuf, egress_.tunnel_flags);
+    leave(&mbuf, -static_cast<int>(sizeof(TunnelHeaders)),
+          static_cast<unsigned>(sizeof(EthernetHeader)) + outer_length);
+    if (egress_.checksum_offload) [[likely]] {
         mbuf.tx_offload = kTunnelOffload;
-    }
-    leave(&mbuf, begin, static_cast<unsigned>(sizeof(EthernetHeader)) + outer_length);
-    if (!egress.checksum_offload) {
-        finish_checksums(mbuf, *reinterpret_cast<TunnelHeaders*>(begin + sizeof(EthernetHeader)), false,
-                         egress.udp_offload);
+    } else {
+        finish_in_software(mbuf, *reinterpret_cast<TunnelHeaders*>(begin + sizeof(EthernetHeader)));
     }
 }
 
 /// A packet to a node from frame to frame. False: the packet is as it came.
-bool Pipeline::express_encap(Express& packet) {
-    const unsigned length = packet.ip->total_length.host();
-    if (!may_encap(packet) || !leads(wire::Ipv4Address{packet.uplink.care_of()}) ||
-        length + sizeof(TunnelHeaders) > egress_.mtu) {
+[[gnu::always_inline]] inline bool Pipeline::express_encap(const Express& packet) {
+    rte_mbuf& mbuf = *packet.mbuf;
+    Ipv4Header& ip = *packet.ip;
+    const unsigned length = packet.length;
+    if (!may_enter_tunnel_plainly(ip, length, home_agent_) || comes_from_us(ip.from()) ||
+        mbuf.data_off < sizeof(TunnelHeaders)) {
         return false;
     }
-    decrement_ttl(*packet.ip);
+    const Chosen chosen = choose(packet);
+    if (length > chosen.mtu) [[unlikely]] {
+        return false;
+    }
+    find_egress(wire::Ipv4Address{chosen.uplink.care_of()});
+    if (length > egress_.tunnel_mtu) [[unlikely]] {
+        return false;
+    }
+    decrement_ttl(ip);
     carried_.down.add(length);
-    enter_tunnel(packet, length, egress_);
+    enter_tunnel(mbuf, ip, length, chosen.uplink);
     return true;
 }
 

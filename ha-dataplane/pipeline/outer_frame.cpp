@@ -22,10 +22,9 @@ OuterFrame::OuterFrame(const EthernetHeader& ethernet, const ipc::Settings& sett
     };
     static_assert(sizeof bytes == kSize);
     const auto* from = reinterpret_cast<const std::uint8_t*>(&bytes);
-    for (unsigned word = 0; word < 5; ++word) {
-        std::memcpy(&words_[word], from + 8 * word, 8);
-    }
-    std::memcpy(&words_[5], from + kSize - 8, 8);
+    std::memcpy(words_, from, 4 * sizeof words_[0]);
+    std::memcpy(&words_[4], &bytes.headers.udp, sizeof words_[4]);
+    std::memcpy(&tunnel_, &bytes.headers.tunnel, sizeof tunnel_);
     pseudo_sum_ = fold(std::uint64_t{bytes.headers.ip.source.raw()} + be16{kProtocolUdp}.raw());
 }
 

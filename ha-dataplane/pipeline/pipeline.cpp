@@ -9,7 +9,7 @@ namespace homeward::pipeline {
 Pipeline::Pipeline(const Config& config)
     : tables_(*config.tables),
       directory_(config.tables->directory()),
-      routes_(config.tables->routes()),
+      routes_(config.tables->routes().reader()),
       neighbours_(config.tables->neighbours()),
       counters_(*config.counters),
       pool_(config.pool),
@@ -38,8 +38,9 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     shared_ = &tables_.shared();
     output_ = &output;
     now_ = now;
-    egress_ = {};
+    egress_.forget();
     home_agent_ = be32{shared_->settings.home_agent};
+    tunnel_port_ = be16{shared_->settings.tunnel_port};
     tos_mask_ = shared_->settings.ecn == ipc::Ecn::normal ? 0xff : 0xfc;
     counters_.count(origin == Origin::wire ? stats::Event::wire_packets : stats::Event::kernel_packets, count);
     if (port >= tables::kMaxPorts || !shared_->ports[port].present) {
@@ -49,7 +50,7 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
         return;
     }
     for (unsigned i = 0; i < count && i < kAhead; ++i) {
-        prefetch_frame(frames[i]);
+        prefetch_headers(frames[i]);
     }
     if (origin == Origin::wire && shared_->settled && express_lane_) {
         run_in_order(port, frames, count);

@@ -4,22 +4,19 @@
 
 namespace homeward::pipeline {
 
-/// Whether `egress_` is now the way to `to`, with a neighbour that is there.
-inline bool Pipeline::leads(wire::Ipv4Address to) {
-    const tables::Route route = routes_.lookup(to);
-    const std::uint32_t gateway = route.gateway().host();
-    const std::uint32_t next_hop = gateway == 0 ? to.host() : gateway;
-    if (route.bits() == egress_.route && next_hop == egress_.next_hop) [[likely]] {
-        return egress_.mtu != 0;
+/// Makes `egress_` the way to `to`; its MTUs are 0 when there is none for the express lane.
+[[gnu::always_inline]] inline void Pipeline::find_egress(wire::Ipv4Address to) {
+    // A route's word names its gateway: equal words lead the same way.
+    if (routes_.first_cell(to) != egress_.gateway_route) [[unlikely]] {
+        change_egress(to);
     }
-    return resolve(route, next_hop);
 }
 
-/// Makes the frame the `bytes` from `begin` on, and sends it.
-inline void Pipeline::leave(rte_mbuf* frame, const std::uint8_t* begin, unsigned bytes) {
-    frame->data_off = static_cast<std::uint16_t>(begin - static_cast<std::uint8_t*>(frame->buf_addr));
-    frame->data_len = static_cast<std::uint16_t>(bytes);
+/// Makes the frame the `bytes` from `further` bytes behind its beginning on, and sends it.
+[[gnu::always_inline]] inline void Pipeline::leave(rte_mbuf* frame, int further, unsigned bytes) {
+    frame->data_off = static_cast<std::uint16_t>(frame->data_off + further);
     frame->pkt_len = bytes;
+    frame->data_len = static_cast<std::uint16_t>(bytes);
     if (!egress_.list->push(frame)) [[unlikely]] {
         drop(frame, stats::Drop::output_full);
     }

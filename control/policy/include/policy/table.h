@@ -30,7 +30,7 @@ struct Choice {
     std::uint8_t protocol = kAnyProtocol;
     LabelList uplinks;
     Mode mode = Mode::prefer;
-    Label preferred = 0;  ///< the first of `uplinks`, if they are asked in order; else 0: see `mode`
+    Label preferred = 0;  ///< the first of `uplinks`, if all packets try it first; else 0: look at the rest of this
     Weights weights{};
 
     constexpr bool unconditional() const noexcept { return protocol == kAnyProtocol && ports.any(); }
@@ -87,7 +87,7 @@ class Table {
     void descend(Cursor& cursor) const noexcept;
     const Choice& settle(const Cursor& cursor) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
-    bool small() const noexcept { return lists_.size() <= kSmallIntervals; }
+    bool small() const noexcept { return small_; }
     /// What Mode::spread_by_rate goes by.
     const Rates& rates() const noexcept { return rates_; }
     void set_rates(const Rates& rates) noexcept { rates_ = rates; }
@@ -106,18 +106,22 @@ class Table {
     static constexpr std::size_t kLeafIntervals = 8;
     static constexpr std::size_t kSmallIntervals = 128;
 
+    /// Addresses as signed numbers of the same order: SSE2 compares no others.
+    static constexpr std::int32_t in_order(std::uint32_t address) noexcept {
+        return static_cast<std::int32_t>(address ^ 0x80000000U);
+    }
     /// A stretch of addresses, up to the next one's `first`, that share one candidate list (`lists_` has it).
     struct Interval {
-        std::uint32_t first;
+        std::int32_t first;    ///< in_order
         std::uint32_t choice;  ///< index of the list's choices
     };
     /// Where the search goes on. `bits` > 0: `at` is the first of 1 << bits slots, chosen by the address bits above
-    /// `shift`. `bits` == 0: the interval is one of `count` from `at` on.
+    /// `shift`. `bits` == 0: the interval is one of those from `at` to `at` + the number of zeros below `last`'s bit.
     struct Slot {
         std::uint32_t at = 0;
         std::uint8_t bits = 0;
         std::uint8_t shift = 0;
-        std::uint16_t count = 1;
+        std::uint16_t last = 1;
     };
     /// Half a cache line, so that none takes two.
     struct alignas(32) Held {
@@ -129,11 +133,13 @@ class Table {
         std::uint32_t list;
     };
 
-    static unsigned begun(const Interval* intervals, std::uint32_t address) noexcept;
-    std::size_t interval_of(const Cursor& cursor) const noexcept;
+    const Slot* root_of(std::uint32_t address) const noexcept;
+    const Slot* leaf_below(const Slot* slot, std::uint32_t address) const noexcept;
+    std::size_t interval_of(const Slot& leaf, std::uint32_t address) const noexcept;
 
     std::uint32_t block_ = 0;       ///< first address of the aligned block that all boundaries lie in
     std::uint8_t root_shift_ = 0;   ///< address bits below the choice of a root slot
+    bool small_ = true;             ///< at most kSmallIntervals
     std::uint64_t root_slots_ = 0;  ///< slots_[0, root_slots_) are the block's
     std::array<Slot, 2> outside_;   ///< of the addresses below and above the block
     std::vector<Slot> slots_;
@@ -159,68 +165,65 @@ class Table::Cursor {
     const Slot* slot_ = nullptr;
 };
 
-[[gnu::always_inline]] inline Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
-    const std::uint32_t address = correspondent.host();
+[[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {
     const std::uint64_t chosen = std::uint64_t{address ^ block_} >> root_shift_;
-    if (chosen >= root_slots_) {
-        return {address, &outside_[address < block_ ? 0 : 1]};
+    if (chosen >= root_slots_) [[unlikely]] {
+        return &outside_[address < block_ ? 0 : 1];
     }
-    const Slot* slot = &slots_[chosen];
-    __builtin_prefetch(slot);
-    return {address, slot};
+    return &slots_[chosen];
+}
+
+[[gnu::always_inline]] inline const Table::Slot* Table::leaf_below(const Slot* slot,
+                                                                   std::uint32_t address) const noexcept {
+    while (slot->bits != 0) {
+        slot = &slots_[slot->at + (address >> slot->shift & ((std::uint32_t{1} << slot->bits) - 1))];
+    }
+    return slot;
+}
+
+/// The interval of the leaf that `address` is in: how many behind the first begin at or before it. They are in order,
+/// so those are the first ones. Looks at all eight, whatever the leaf's count: a search that ends where it finds costs
+/// more in mispredicted branches.
+[[gnu::always_inline]] inline std::size_t Table::interval_of(const Slot& leaf, std::uint32_t address) const noexcept {
+    const Interval* intervals = &intervals_[leaf.at];
+#if defined(__SSE2__)
+    const __m128i wanted = _mm_set1_epi32(in_order(address));
+    const auto behind = [&](const Interval* four) {
+        const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(four));
+        const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(four + 2));
+        return _mm_cmpgt_epi32(_mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0))), wanted);
+    };
+    const __m128i halves = _mm_packs_epi32(behind(intervals), behind(intervals + 4));
+    const auto after = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(halves, halves)));
+#else
+    unsigned after = 0;
+    for (std::size_t i = 1; i < kLeafIntervals; ++i) {
+        after |= (intervals[i].first > in_order(address) ? 1U : 0U) << i;
+    }
+#endif
+    return leaf.at + static_cast<unsigned>(__builtin_ctz(after >> 1 | leaf.last));  // `last` is never 0
+}
+
+[[gnu::always_inline]] inline Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
+    const Cursor cursor{correspondent.host(), root_of(correspondent.host())};
+    __builtin_prefetch(cursor.slot_);
+    return cursor;
 }
 
 [[gnu::always_inline]] inline void Table::descend(Cursor& cursor) const noexcept {
-    while (cursor.slot_->bits != 0) {
-        const Slot& inner = *cursor.slot_;
-        cursor.slot_ = &slots_[inner.at + (cursor.address_ >> inner.shift & ((std::uint32_t{1} << inner.bits) - 1))];
-    }
+    cursor.slot_ = leaf_below(cursor.slot_, cursor.address_);
     const Interval* leaf = &intervals_[cursor.slot_->at];
     __builtin_prefetch(leaf);
     __builtin_prefetch(leaf + kLeafIntervals - 1);  // leaves begin anywhere in a line
 }
 
-/// How many of the leaf's intervals behind the first begin at or before `address`. They are in order, so those are the
-/// first ones. Looks at all eight, whatever the leaf's count: a search that ends where it finds costs more in
-/// mispredicted branches. SSE2 compares signed numbers, so the top bits change places.
-inline unsigned Table::begun(const Interval* intervals, std::uint32_t address) noexcept {
-#if defined(__SSE2__)
-    const __m128i top = _mm_set1_epi32(static_cast<int>(0x80000000U));
-    const __m128i wanted = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(address)), top);
-    const auto behind = [&](const Interval* four) {
-        const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(four));
-        const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(four + 2));
-        const __m128i firsts = _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
-        const __m128i after = _mm_cmpgt_epi32(_mm_xor_si128(firsts, top), wanted);
-        return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(after)));
-    };
-    const unsigned after = behind(intervals) | behind(intervals + 4) << 4;
-    return static_cast<unsigned>(std::countr_zero(after >> 1 | 0x80U));
-#else
-    unsigned count = 0;
-    for (std::size_t i = 1; i < kLeafIntervals; ++i) {
-        count += intervals[i].first <= address ? 1U : 0U;
-    }
-    return count;
-#endif
-}
-
-/// What follows the leaf's own intervals counts only once all of its own do.
-[[gnu::always_inline]] inline std::size_t Table::interval_of(const Cursor& cursor) const noexcept {
-    const Slot& leaf = *cursor.slot_;
-    return leaf.at + std::min<unsigned>(begun(&intervals_[leaf.at], cursor.address_), leaf.count - 1U);
-}
-
 [[gnu::always_inline]] inline const Choice& Table::settle(const Cursor& cursor) const noexcept {
-    const Held* held = &choices_[intervals_[interval_of(cursor)].choice];
-    __builtin_prefetch(held);
-    return held->choice;
+    return choices_[intervals_[interval_of(*cursor.slot_, cursor.address_)].choice].choice;
 }
 
 [[gnu::always_inline]] inline const Choice& Table::first(wire::Ipv4Address correspondent) const noexcept {
-    Cursor cursor = begin(correspondent);
-    descend(cursor);
-    return settle(cursor);
+    const std::uint32_t address = correspondent.host();
+    return settle({address, leaf_below(root_of(address), address)});
 }
 
 inline const Choice& Table::decide(const Choice& first, const FlowKey& flow) noexcept {

@@ -35,21 +35,27 @@ struct Express {
     rte_mbuf* mbuf = nullptr;
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;
-    const policy::Table* table = nullptr;  ///< encap: the one that `cursor` stands in; null: none yet
-    policy::Table::Cursor cursor;
-    const policy::Choice* choice = nullptr;  ///< encap: the first one in `table` for the source; null: not looked up
-    tables::UplinkWord uplink;               ///< encap: the chosen one
-    std::uint16_t tunnel_mtu = 0;            ///< its
+    std::uint16_t length = 0;  ///< of the IP packet
     Lane lane = Lane::general;
+    // Only while policies are looked up in advance.
+    const policy::Table* table = nullptr;  ///< encap: the one in which `cursor` stands at the source's leaf; null: none
+    policy::Table::Cursor cursor;
+};
+
+/// By which uplink a packet goes to its node.
+struct Chosen {
+    tables::UplinkWord uplink;
+    unsigned mtu = 0;  ///< of its tunnel; 0: there is no such uplink
 };
 
 /// Where a packet leaves, complete with its Ethernet header. Packets of a burst mostly leave the same way, so the last
 /// answer is kept for as long as one call of the pipeline takes.
 struct Egress {
-    std::uint64_t route = 0;  ///< bits of the tables::Route; 0: none yet
+    std::uint64_t gateway_route = 0;  ///< bits of the tables::Route; 0: none yet, or one without a gateway
+    std::uint64_t route = 0;          ///< the same, whatever route it is
     std::uint32_t next_hop = 0;
-    std::uint16_t port = 0;
-    std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the express lane cannot use it
+    std::uint16_t mtu = 0;         ///< bytes of IP packet; 0: the express lane cannot use it
+    std::uint16_t tunnel_mtu = 0;  ///< the same for a packet that is to go into a tunnel
     TxList* list = nullptr;
     EthernetHeader header{};
     OuterFrame outer;                ///< the same header and a tunnel's
@@ -57,17 +63,21 @@ struct Egress {
     bool checksum_offload = false;   ///< the port computes IPv4 and UDP checksums
     bool udp_offload = false;        ///< UDP's at least
     bool pseudo_sum = false;         ///< and is to compute UDP's
+
+    /// No packet has a way out any more. The rest is written again before it is read.
+    void forget() noexcept {
+        gateway_route = route = 0;
+        mtu = tunnel_mtu = 0;
+    }
 };
 
 /// What packets of one kind add to the counters.
 struct Tally {
-    std::uint32_t packets = 0;
-    std::uint32_t bytes = 0;
+    std::uint64_t both = 0;  ///< packets 32 | bytes 32, for one addition
 
-    void add(unsigned length) noexcept {
-        ++packets;
-        bytes += length;
-    }
+    void add(unsigned length) noexcept { both += std::uint64_t{1} << 32 | length; }
+    std::uint64_t packets() const noexcept { return both >> 32; }
+    std::uint64_t bytes() const noexcept { return both & 0xffffffff; }
 };
 
 /// What a burst adds to them.

@@ -82,29 +82,29 @@ class Pipeline {
 
     using Sink = void (Pipeline::*)(Packet&);
 
-    // express.cpp, express_decap.cpp, express_encap.cpp
+    // express.cpp, express_decap.h, express_encap.h
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
-    void sort(Express& packet, rte_mbuf** frames, unsigned at, unsigned count, std::uint64_t our_mac) const;
+    void sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const;
+    Express::Lane lane_of(Express& packet, const std::uint8_t* begin) const;
+    Express::Lane lane_of_tunnelled(Express& packet, const TunnelHeaders& headers) const;
     void count_carried();
-    void act(std::uint16_t port, rte_mbuf** frames, unsigned i, unsigned& done);
-    void look_up_policies(unsigned at, unsigned count);
-    static void begin_policy(Express& packet);
-    bool may_decap(const Express& packet) const;
-    bool tuple_holds(const Express& packet, const UdpHeader& udp) const;
-    bool express_decap(Express& packet);
-    bool may_encap(Express& packet);
-    const policy::Choice* choice_of(const Express& packet);
-    bool choose(Express& packet);
-    static bool choose_likely(Express& packet, policy::Label name);
-    static bool choose_otherwise(Express& packet, const policy::Choice& choice);
-    static bool choose_by_flow(Express& packet, const policy::Choice& choice);
-    static bool choose_any(Express& packet, std::uint64_t mask, std::uint64_t wanted);
-    bool express_encap(Express& packet);
-    void enter_tunnel(const Express& packet, unsigned length, const Egress& egress);
-    bool leads(wire::Ipv4Address to);
-    bool resolve(tables::Route route, std::uint32_t next_hop);
-    void leave(rte_mbuf* frame, const std::uint8_t* begin, unsigned bytes);
+    void sort_group(rte_mbuf** frames, unsigned first, unsigned count, std::uint64_t our_mac);
+    unsigned send_group(std::uint16_t port, rte_mbuf** frames, unsigned first, unsigned end, unsigned done);
+    void begin_policies(unsigned first, unsigned count);
+    void descend_policies(unsigned first, unsigned count);
+    bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
+    bool express_decap(const Express& packet);
+    const policy::Choice& choice_of(const Express& packet, const policy::Table& table);
+    bool comes_from_us(wire::Ipv4Address source) const;
+    Chosen choose(const Express& packet);
+    bool express_encap(const Express& packet);
+    void enter_tunnel(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
+    void finish_in_software(rte_mbuf& mbuf, TunnelHeaders& headers);
+    void find_egress(wire::Ipv4Address to);
+    void change_egress(wire::Ipv4Address to);
+    void open_egress(std::uint16_t port, wire::Ipv4Address next_hop);
+    void leave(rte_mbuf* frame, int further, unsigned bytes);
     // classify.cpp
     void classify(Packet& packet);
     bool for_us(Packet& packet, const EthernetHeader& ethernet) const;
@@ -220,6 +220,7 @@ class Pipeline {
     std::uint64_t now_ = 0;
     unsigned packet_count_ = 0;
     be32 home_agent_;
+    be16 tunnel_port_;
     std::uint64_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
     Egress egress_;               ///< the last way out that a packet of this call took
     Carried carried_;             ///< by this call in the express lane, not yet in the counters
@@ -234,7 +235,7 @@ class Pipeline {
     // The worker's own, for good.
     const tables::Tables& tables_;
     const tables::Directory& directory_;
-    const tables::Routes& routes_;
+    const tables::Routes::Reader routes_;
     const tables::Neighbours& neighbours_;
     stats::Counters& counters_;
     rte_mempool* pool_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -46,11 +47,11 @@ class UplinkWord {
         return present() && bits_ >> 16 == tuple(care_of, port);
     }
 
-  private:
     static constexpr std::uint64_t tuple(wire::be32 care_of, wire::be16 port) noexcept {
         return std::uint64_t{care_of.raw()} << 16 | port.raw();
     }
 
+  private:
     std::uint64_t bits_ = 0;
 };
 
@@ -100,6 +101,16 @@ struct alignas(64) Binding {
     /// Where an uplink of this name probably is: the reader must look whether its word says so.
     unsigned likely_slot(std::uint8_t name) const noexcept {
         return unsigned{slot_by_name.load(std::memory_order_relaxed)} >> name_shift(name) & (kFirstLine - 1);
+    }
+    /// Whether an uplink of the first line, up or not, has this care-of address and port: all four at once, for which
+    /// one of them it is nobody can predict.
+    bool has_tuple(wire::be32 care_of, wire::be16 port) const noexcept {
+        const std::uint64_t wanted = UplinkWord::tuple(care_of, port) << 16;
+        std::uint64_t closest = ~std::uint64_t{0};
+        for (unsigned slot = 0; slot < kFirstLine; ++slot) {
+            closest = std::min(closest, uplinks[slot].load(std::memory_order_acquire) ^ wanted);
+        }
+        return closest <= 0xffff && wanted != 0;  // an empty word's tuple is 0
     }
     static constexpr unsigned name_shift(std::uint8_t name) noexcept { return 2 * (name & 7U); }
     bool bound() const noexcept { return count(order.load(std::memory_order_acquire)) != 0; }

@@ -37,6 +37,10 @@ class Route {
     }
 
     constexpr RouteKind kind() const noexcept { return static_cast<RouteKind>(bits_ >> 1 & 0xf); }
+    /// Whether these are the bits of a unicast route. Those of a pointer inside the table never are.
+    static constexpr bool is_unicast(std::uint64_t bits) noexcept {
+        return (bits & 0x1f) == (1 | static_cast<std::uint64_t>(RouteKind::unicast) << 1);
+    }
     constexpr unsigned length() const noexcept { return bits_ >> 5 & 0x3f; }
     constexpr std::uint16_t port() const noexcept { return static_cast<std::uint16_t>(bits_ >> 11); }
     constexpr wire::Ipv4Address gateway() const noexcept {
@@ -67,18 +71,10 @@ class Routes {
     Routes(const Routes&) = delete;
     Routes& operator=(const Routes&) = delete;
 
-    // Readers.
-    Route lookup(wire::Ipv4Address address) const noexcept {
-        std::uint64_t cell = root_[address.host() >> 16].load(std::memory_order_acquire);
-        if (!is_route(cell)) {
-            cell = group(cell)[address.host() >> 8 & 0xff].load(std::memory_order_acquire);
-            if (!is_route(cell)) {
-                cell = group(cell)[address.host() & 0xff].load(std::memory_order_acquire);
-            }
-        }
-        return Route::from_bits(cell);
-    }
-    void prefetch(wire::Ipv4Address address) const noexcept { __builtin_prefetch(&root_[address.host() >> 16]); }
+    /// Reads the table, as long as that lives.
+    class Reader;
+    Reader reader() const noexcept;
+    Route lookup(wire::Ipv4Address address) const noexcept;
 
     // Writer.
     void put(const wire::Ipv4Prefix& prefix, Route route);
@@ -90,6 +86,13 @@ class Routes {
     using Cell = std::atomic<std::uint64_t>;
     using Group = std::array<Cell, 256>;
 
+    [[gnu::noinline]] static Route lookup_below(std::uint64_t cell, wire::Ipv4Address address) noexcept {
+        cell = group(cell)[address.host() >> 8 & 0xff].load(std::memory_order_acquire);
+        if (!is_route(cell)) {
+            cell = group(cell)[address.host() & 0xff].load(std::memory_order_acquire);
+        }
+        return Route::from_bits(cell);
+    }
     static bool is_route(std::uint64_t cell) noexcept { return (cell & 1) != 0; }
     static Group& group(std::uint64_t cell) noexcept { return *reinterpret_cast<Group*>(cell); }
     Route covering(const wire::Ipv4Prefix& prefix) const;
@@ -102,5 +105,35 @@ class Routes {
     std::map<wire::Ipv4Prefix, Route> rules_;     ///< writer only
     std::vector<std::unique_ptr<Group>> groups_;  ///< writer only
 };
+
+class Routes::Reader {
+  public:
+    explicit Reader(const Routes& routes) noexcept : root_(routes.root_.get()) {}
+
+    [[gnu::always_inline]] Route lookup(wire::Ipv4Address address) const noexcept {
+        const std::uint64_t cell = root_[address.host() >> 16].load(std::memory_order_acquire);
+        if (!is_route(cell)) [[unlikely]] {
+            return lookup_below(cell, address);
+        }
+        return Route::from_bits(cell);
+    }
+    void prefetch(wire::Ipv4Address address) const noexcept { __builtin_prefetch(&root_[address.host() >> 16]); }
+
+    /// What `lookup` gives when it is in the first step's cell, else no route's word.
+    [[gnu::always_inline]] std::uint64_t first_cell(wire::Ipv4Address address) const noexcept {
+        return root_[address.host() >> 16].load(std::memory_order_acquire);
+    }
+
+  private:
+    const Cell* root_;
+};
+
+inline Routes::Reader Routes::reader() const noexcept {
+    return Reader{*this};
+}
+
+inline Route Routes::lookup(wire::Ipv4Address address) const noexcept {
+    return reader().lookup(address);
+}
 
 }  // namespace homeward::tables
