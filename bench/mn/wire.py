@@ -39,10 +39,10 @@ class Wire:
         """Leads HOME's and HOST's packets to each other, none larger than `mtu`; None: somebody else does."""
         limit = ("mtu", "lock", str(mtu))
         if node_hop:
-            self.node.address("lo", f"{HOME}/32")
-            self.node.route(f"{HOST}/32", *node_hop, "src", HOME, *limit)
+            self.node.ip("address", "replace", f"{HOME}/32", "dev", "lo")
+            self.node.ip("route", "replace", f"{HOST}/32", *node_hop, "src", HOME, *limit)
         if far_hop:
-            self.host.route(f"{HOME}/32", *far_hop, "src", HOST, *limit)
+            self.host.ip("route", "replace", f"{HOME}/32", *far_hop, "src", HOST, *limit)
 
     def end_tunnel(self, mtu):
         """Makes `tunnel` at the far end: a device whose packets tunnel_end.bpf.c carries, with segmentation on the way out and

@@ -140,7 +140,8 @@ def test_packets_of_trains_are_stripped_and_counted(net):
     node = contestants.Homeward("slow", fast_path="off")
     try:
         node.start(net)
-        counted = load.small_packets(node.path, False)
+        with node.turn():
+            counted = load.small_packets(node.path, False)
         assert counted["packets_per_s"] > 0 and counted["lost"] < counted["sent"] / 2
     finally:
         node.close()
