@@ -8,6 +8,7 @@ from harness.homeward import HOME_ADDRESS, HOME_AGENT, write_secret
 from harness.process import Timeout, run, wait_until
 from harness.yaml import dump
 
+import goodput
 from goodput import BY_PORT, FLOWS
 from network import HOST, Network
 from stream import Stream
@@ -21,10 +22,9 @@ HOLD_DOWN = {"hold_down": "200 ms"}  # the bench cuts WLAN every second
 
 class Contestant:
     """`patience`: seconds after which an interruption counts as endless. `moves`: whether it can be told to move;
-    `aggregates`: whether it uses both uplinks at once; `spreads`: whether it places flows itself; `flows`: TCP connections to
-    each of the two ports."""
+    `pairs`: of links on which its goodput is measured; `spreads`: whether it places flows itself."""
 
-    name, patience, moves, aggregates, spreads, flows = "", 15.0, True, False, False, FLOWS
+    name, patience, moves, pairs, spreads = "", 15.0, True, (), False
 
     def __init__(self):
         self.net = None
@@ -41,6 +41,10 @@ class Contestant:
         raise NotImplementedError
 
     def stream(self):
+        raise NotImplementedError
+
+    def carried(self, pair, way):
+        """Goodput of many flows over a pair of goodput.PAIRS, a list of Mbit/s to be added up."""
         raise NotImplementedError
 
     def move(self, uplink):
@@ -61,7 +65,7 @@ class Homeward(Contestant):
     """`handover`, `policy`: what its configuration says beside the defaults; `numbered`: tunnel packets have numbers.
     Options that this build does not know make it stand aside."""
 
-    aggregates = True
+    pairs = tuple(goodput.PAIRS)
 
     def __init__(self, name="homeward", handover=None, policy=None, numbered=False, spreads=False):
         super().__init__()
@@ -96,6 +100,9 @@ class Homeward(Contestant):
 
     def stream(self):
         return Stream(self.net.mn_ns, self.net.ftp, HOST, HOME_ADDRESS)
+
+    def carried(self, pair, way):
+        return goodput.carried(self.net, pair, way, self.flows)
 
     def move(self, uplink):
         self.net.mn.uplink("wlan", "drain" if uplink == "cellular" else "up")
@@ -145,7 +152,7 @@ class WireguardGo(Routed):
     ends answer where the last packet came from, so that it stays where it is for as long as the old path delivers:
     there is no planned move to measure."""
 
-    name, patience, moves = "wireguard_go", 20.0, False
+    name, patience, moves, pairs = "wireguard_go", 20.0, False, ("80+20",)
 
     def start(self):
         super().start()
@@ -171,6 +178,9 @@ class WireguardGo(Routed):
     def stream(self):
         return Stream(self.net.mn_ns, self.net.ftp, HOST, "10.9.0.1")
 
+    def carried(self, pair, way):
+        return goodput.carried_by_one(self.net, pair, way, "tcp", "10.9.0.1")
+
     def cut_seen(self):
         """That the kernel ignores a route is nothing that it would notice: it looks at routes that go."""
         self.move("cellular")
@@ -188,13 +198,14 @@ class WireguardGo(Routed):
 
 class Mptcp(Contestant):
     """The kernel's MPTCP between node and correspondent: a subflow over each uplink. Its stream is a connection: nothing
-    is lost in it, what is lost below is late."""
+    is lost in it, what is lost below is late. `both`: that over cellular is no backup, and goodput is what is measured."""
 
-    name, patience = "mptcp", 30.0
+    patience = 30.0
 
-    def __init__(self, backup=True):
+    def __init__(self, name="mptcp", both=False):
         super().__init__()
-        self.backup = backup
+        self.name, self.spreads = name, both
+        self.pairs = tuple(goodput.PAIRS) if both else ()
 
     def start(self):
         self.net.route_in_kernel()
@@ -206,12 +217,15 @@ class Mptcp(Contestant):
             namespace.ip("mptcp", "limits", "set", "subflow", "2", "add_addr_accepted", "2")
         node.ip("mptcp", "endpoint", "add", GATEWAYS["wlan"][2], "dev", "wlan0", "id", "1", "subflow")
         node.ip("mptcp", "endpoint", "add", GATEWAYS["cellular"][2], "dev", "rmnet0", "id", "2", "subflow",
-                *(["backup"] if self.backup else []))
+                *([] if self.spreads else ["backup"]))
 
     def stream(self):
         stream = Stream(self.net.mn_ns, self.net.ftp, HOST, GATEWAYS["wlan"][2], "mptcp")
         wait_until(lambda: self._subflows() >= 2, "a second subflow")
         return stream
+
+    def carried(self, pair, way):
+        return goodput.carried_by_one(self.net, pair, way, "mptcp", GATEWAYS["wlan"][2])
 
     def _subflows(self):
         return self.net.mn_ns.run("ss", "-Htn", "state", "established", "dport", "=", ":7000").stdout.count("\n")
@@ -232,5 +246,5 @@ def contestants():
         Homeward("homeward_hold", handover={"hold": True}, numbered=True),
         Homeward("homeward_spread", policy={"rules": [{"name": "all", "correspondent": "0.0.0.0/0", "mode": "spread",
                                                        "prefer": ["wlan", "cellular"]}]}, spreads=True),
-        Routed(), WireguardGo(), Mptcp(),
+        Routed(), WireguardGo(), Mptcp(), Mptcp("mptcp_both", both=True),
     ]

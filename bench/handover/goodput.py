@@ -4,6 +4,7 @@ Goodput of a link is what full frames hold: its emulated rate counts whole frame
 told by the correspondent's, over each uplink; a contestant that spreads has many flows and places them itself."""
 
 import json
+import pathlib
 
 from harness.homeward import HOME_ADDRESS
 from harness.process import HarnessError
@@ -18,6 +19,8 @@ WARM_UP_S, SECONDS = 4, 6
 TUNNEL, MTU = 32, 1500
 PAYLOAD = MTU - TUNNEL - 20 - 20 - 12  # inner IPv4, TCP, its timestamps
 FRAME = MTU + 14
+
+BULK_FLOWS = pathlib.Path(__file__).with_name("bulk_flows.py")
 
 BY_PORT = {"default": ["wlan", "cellular"], "rules": [
     {"name": name, "correspondent": f"{HOST}/32", "protocol": "tcp", "ports": str(PORTS[name]), "prefer": [name, other]}
@@ -52,4 +55,22 @@ def carried(network, pair, way, flows=FLOWS):
         return rates
     finally:
         for process in (*clients, *servers):
+            process.stop()
+
+
+def carried_by_one(network, pair, way, transport, bind):
+    """Mbit/s of as many flows to one port, for those to whom ports say nothing; in a list. `transport`: "tcp" or "mptcp"."""
+    set_rates(network, pair)
+    words = [PORTS["wlan"], 2 * FLOWS, way, WARM_UP_S, SECONDS]
+    server = network.ftp.start("bulk", ["/usr/bin/python3", "-B", BULK_FLOWS, "serve", transport, HOST, *words])
+    client = None
+    try:
+        server.wait_for_output("ready")
+        client = network.mn_ns.start("bulk-client", ["/usr/bin/python3", "-B", BULK_FLOWS, "connect", transport, bind, HOST, *words])
+        receiver = client if way == "down" else server
+        if receiver.wait(60) != 0:
+            raise HarnessError(f"bulk_flows.py: {receiver.text()}")
+        return [float(receiver.text().split()[-1])]
+    finally:
+        for process in filter(None, (client, server)):
             process.stop()

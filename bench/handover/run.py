@@ -4,7 +4,7 @@ same emulated links.
 
     run.py [--build DIRECTORY] [--only NAME,...] [--parts NAME,...] [--events N]
 
-Writes handover.json and handover_*.png into BUILD/bench. Needs root; 8 minutes. docs/handover.md says what is measured.
+Writes handover.json and handover_*.png into BUILD/bench. Needs root; 11 minutes. docs/handover.md says what is measured.
 """
 
 import argparse
@@ -28,10 +28,9 @@ from plots import draw_arrivals
 PARTS = ("cut", "blackhole", "planned", "goodput")
 OURS = {"cut": 50, "blackhole": 50, "planned": 100}  # events in the profile `equal`
 OTHERS = {"cut": 10, "blackhole": 5, "planned": 20}
-SLOWER = {"planned": 0.4}  # of these in the other
+SLOWER = {"planned": 0.4, "blackhole": 0.4}  # of these in the other
 OUR_BUDGET_S, THEIR_BUDGET_S = 90, 30  # for the events of one kind; what is not done by then is left out
-# Blackholes last as long as noticing them does, whatever the delays: one profile shows it.
-PROFILES_OF = {"cut": ("equal", "unequal"), "blackhole": ("equal",), "planned": ("equal", "unequal")}
+PROFILES_OF = {part: ("equal", "unequal") for part in OURS}
 
 
 class Progress:
@@ -62,7 +61,7 @@ class Bench:
             for part in () if contestant.spreads else PROFILES_OF:
                 for profile in PROFILES_OF[part] if part in self.parts and (part != "planned" or contestant.moves) else ():
                     self._measure(contestant, part, profile)
-            if "goodput" in self.parts and contestant.aggregates:
+            if "goodput" in self.parts:
                 self._goodput(contestant)
 
     def _measure(self, contestant, part, profile):
@@ -102,16 +101,16 @@ class Bench:
         self.progress.step(f"{name}: p50 {statistics.median(values):.1f} ms, max {max(values):.1f} ms of {len(values)}{endless}{stall} {accounts}")
 
     def _goodput(self, contestant):
-        for pair in goodput.PAIRS:
+        for pair in contestant.pairs:
             for way in ("down", "up"):
                 name, links = f"handover.{contestant.name}", goodput.PAIRS[pair]
-                rates = goodput.carried(contestant.net, pair, way, contestant.flows)
+                rates = contestant.carried(pair, way)
                 share, gain = sum(rates) / sum(links), sum(rates) / max(links)
                 self.figures.add(f"{name}.share.{pair}.{way}", [share], "of the sum")
                 self.figures.add(f"{name}.gain.{pair}.{way}", [gain], "of the best link")
-                own = ", ".join(f"{mbps / link:.3f}" for mbps, link in zip(rates, links, strict=True))
+                own = ", ".join(f"{mbps / link:.3f}" for mbps, link in zip(rates, links))
                 self.progress.step(f"{name}.{pair}.{way}: {share:.4f} of the sum, {gain:.4f} of the best link"
-                                   + ("" if contestant.spreads else f" (of each its own: {own})"))
+                                   + (f" (of each its own: {own})" if len(rates) > 1 and not contestant.spreads else ""))
 
     def draw(self, directory):
         for part, outcomes in self.pictures.items():

@@ -13,7 +13,9 @@ numpy = pytest.importorskip("numpy")
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 sys.path[:0] = [str(BENCH / "handover"), str(BENCH)]
 
+import goodput  # noqa: E402
 from contestants import Routed, contestants  # noqa: E402
+from harness.netns import Topology  # noqa: E402
 from moves import Stage  # noqa: E402
 from stream import RECORD, account, longest_silence_ms  # noqa: E402
 
@@ -69,3 +71,19 @@ def test_options_that_a_build_does_not_know_are_named(tmp_path):
     hold = next(c for c in contestants() if c.name == "homeward_hold")
     hold.handover = {"no_such_option": True}
     assert "no_such_option" in hold.unmet_needs(tmp_path)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "mptcp"])
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_bulk_flows_count_what_arrives(transport, way):
+    program, words = ["/usr/bin/python3", "-B", goodput.BULK_FLOWS], [5201, 3, way, 0, 1]
+    with Topology("bulk") as net:
+        alone = net.namespace("alone")
+        alone.link_up("lo")
+        server = alone.start("serve", [*program, "serve", transport, "127.0.0.1", *words])
+        server.wait_for_output("ready")
+        client = alone.start("connect", [*program, "connect", transport, "127.0.0.1", "127.0.0.1", *words])
+        receiver = client if way == "down" else server
+        assert receiver.wait() == 0, receiver.text()
+        carried = alone.counters("lo")[0] * 8 / 1e6
+        assert 0.5 * carried < float(receiver.text().split()[-1]) < carried
