@@ -3,22 +3,19 @@
  * fits protocol and port gives labels in order of preference. The first usable label is the uplink, or where the rule
  * spreads the usable label that has the flow (homeward/spread.h).
  *
- * A packet of an L3 TUN starts at its IPv4 header. Later fragments carry no ports: the first fragment leaves them
- * behind for them under (source, destination, protocol, identification), so that all take the same way.
- *
- * Every program that includes this has the maps below; the agent makes them one.
+ * Every program that includes this has the maps below and those of flow.h; the agent makes them one.
  */
 #ifndef HOMEWARD_POLICY_LOOKUP_H
 #define HOMEWARD_POLICY_LOOKUP_H
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
-#include <linux/in.h>
 #include <linux/ip.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "flow.h"
 #include "homeward/spread.h"
 #include "homeward/steering.h"
 
@@ -46,13 +43,6 @@ struct {
 } uplinks SEC(".maps");
 
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 1024);
-    __type(key, struct homeward_fragment_key);
-    __type(value, __u32);
-} fragments SEC(".maps");
-
-struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, HOMEWARD_STEERING_COUNTERS);
     __type(key, __u32);
@@ -65,14 +55,6 @@ struct {
     __type(key, __u32);
     __type(value, struct homeward_traffic);
 } rules SEC(".maps");
-
-struct flow {
-    __be32 node;
-    __be32 correspondent;
-    __u32 ports; /* host order: the node's in the upper half, the correspondent's in the lower */
-    __u8 protocol;
-    __u8 has_ports;
-};
 
 static __always_inline void count(__u32 which) {
     __u64* value = bpf_map_lookup_elem(&counters, &which);
@@ -88,37 +70,6 @@ struct choice {
     __u32 rule;
     __u32 why; /* HOMEWARD_STEERING_NO_UPLINK or HOMEWARD_STEERING_NO_ENTRY */
 };
-
-static __always_inline int has_ports(__u8 protocol) {
-    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP ||
-           protocol == IPPROTO_UDPLITE;
-}
-
-/* The node's port is the source port; each of these protocols' headers begins with both. */
-static __always_inline void read_ports(struct __sk_buff* skb, const struct iphdr* ip, struct flow* flow) {
-    const __u16 fragment = bpf_ntohs(ip->frag_off);
-    const struct homeward_fragment_key key = {
-        .source = ip->saddr, .destination = ip->daddr, .protocol = ip->protocol, .identification = ip->id};
-    __be32 ports;
-
-    if (!has_ports(ip->protocol))
-        return;
-    if (fragment & HOMEWARD_FRAGMENT_OFFSET) {
-        const __u32* first = bpf_map_lookup_elem(&fragments, &key);
-
-        if (first) {
-            flow->has_ports = 1;
-            flow->ports = *first;
-        }
-        return;
-    }
-    if (bpf_skb_load_bytes(skb, ip->ihl * 4, &ports, sizeof(ports)))
-        return;
-    flow->has_ports = 1;
-    flow->ports = bpf_ntohl(ports);
-    if (fragment & HOMEWARD_MORE_FRAGMENTS)
-        bpf_map_update_elem(&fragments, &key, &flow->ports, BPF_ANY);
-}
 
 static __always_inline int fits(const struct homeward_candidate* candidate, const struct flow* flow) {
     const __u16 port = (__u16)flow->ports;

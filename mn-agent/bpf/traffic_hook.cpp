@@ -16,13 +16,17 @@
 namespace homeward::bpf {
 namespace {
 
-constexpr std::uint32_t kPriority = 4340;
+constexpr std::uint32_t kFirstPriority = 4339;
 constexpr std::uint32_t kHandle = 1;
 
 bpf_tc_hook hook_of(int interface, TrafficHook::Direction direction) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface,
                 .attach_point = direction == TrafficHook::Direction::ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
     return hook;
+}
+
+std::uint32_t priority_of(TrafficHook::Turn turn) {
+    return kFirstPriority + (turn == TrafficHook::Turn::watches ? 0U : 1U);
 }
 
 /// An interface that is gone has none.
@@ -50,12 +54,13 @@ TrafficHook& TrafficHook::operator=(TrafficHook&& other) noexcept {
         detach();
         interface_ = std::exchange(other.interface_, 0);
         direction_ = other.direction_;
+        turn_ = other.turn_;
         made_qdisc_ = other.made_qdisc_;
     }
     return *this;
 }
 
-Result<TrafficHook> TrafficHook::attach(int interface, Direction direction, int program) {
+Result<TrafficHook> TrafficHook::attach(int interface, Direction direction, int program, Turn turn) {
     bpf_tc_hook hook = hook_of(interface, direction);
     const int made = bpf_tc_hook_create(&hook);
     if (made != 0 && made != -EEXIST) {
@@ -64,9 +69,10 @@ Result<TrafficHook> TrafficHook::attach(int interface, Direction direction, int 
     TrafficHook result;
     result.interface_ = interface;
     result.direction_ = direction;
+    result.turn_ = turn;
     result.made_qdisc_ = made == 0;
     LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .flags = BPF_TC_F_REPLACE, .handle = kHandle,
-                .priority = kPriority);
+                .priority = priority_of(turn));
     if (const int error = bpf_tc_attach(&hook, &options); error != 0) {
         return Error{std::string("attaching to clsact: ") + std::strerror(-error)};
     }
@@ -75,7 +81,7 @@ Result<TrafficHook> TrafficHook::attach(int interface, Direction direction, int 
 
 bool TrafficHook::present() const {
     const bpf_tc_hook hook = hook_of(interface_, direction_);
-    LIBBPF_OPTS(bpf_tc_opts, options, .handle = kHandle, .priority = kPriority);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = kHandle, .priority = priority_of(turn_));
     return interface_ != 0 && bpf_tc_query(&hook, &options) == 0;
 }
 
@@ -84,7 +90,7 @@ void TrafficHook::detach() {
         return;
     }
     bpf_tc_hook hook = hook_of(std::exchange(interface_, 0), direction_);
-    LIBBPF_OPTS(bpf_tc_opts, options, .handle = kHandle, .priority = kPriority);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = kHandle, .priority = priority_of(turn_));
     bpf_tc_detach(&hook, &options);
     if (made_qdisc_ && !has_filters(hook.ifindex)) {
         hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);

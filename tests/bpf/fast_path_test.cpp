@@ -21,76 +21,24 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bpf_steering/fast_path.h"
+#include "bpf_steering/flow_counts.h"
 #include "homeward/tunnel.h"
+#include "packets.h"
 #include "policy/spread.h"
 
 namespace homeward::bpf {
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
-
 constexpr std::uint8_t kWlan = 1, kWwan = 2;
 constexpr std::uint16_t kPort = 4434, kMtu = 1468;
 constexpr int kTaken = TC_ACT_REDIRECT, kLeft = TC_ACT_UNSPEC;
-constexpr std::uint8_t kTcp = 6, kUdp = 17, kIcmp = 1;
-constexpr std::uint8_t kSyn = 2, kAck = 16;
-// A test run takes what stands where an Ethernet type would for the protocol: with this home address it reads IPv4.
-constexpr const char* kHome = "8.0.0.12";
 constexpr std::uint64_t kFirstCpu = 1;  // as a mask
-
-wire::Ipv4Address ip(const char* text) {
-    return *wire::Ipv4Address::parse(text);
-}
-void put16(Bytes& bytes, std::size_t at, std::size_t value) {
-    bytes[at] = static_cast<std::uint8_t>(value >> 8);
-    bytes[at + 1] = static_cast<std::uint8_t>(value);
-}
-void put_address(Bytes& bytes, std::size_t at, const char* text) {
-    const std::uint32_t raw = ip(text).wire().raw();
-    std::memcpy(&bytes[at], &raw, 4);
-}
-std::uint16_t checksum(const Bytes& bytes, std::size_t at) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = at; i < at + 20; i += 2) {
-        sum += static_cast<std::uint32_t>(bytes[i] << 8 | bytes[i + 1]);
-    }
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(~(sum + (sum >> 16)));
-}
-
-struct Inner {
-    const char* from = "198.51.100.7";
-    const char* to = kHome;
-    std::uint8_t protocol = kUdp;
-    std::size_t size = 100;
-    std::uint8_t tos = 0;
-    std::uint8_t tcp_flags = kAck;
-    std::uint16_t fragment = 0;
-};
-
-Bytes inner(const Inner& spec) {
-    Bytes bytes(spec.size, 0x5a);
-    bytes[0] = 0x45;
-    bytes[1] = spec.tos;
-    put16(bytes, 2, spec.size);
-    put16(bytes, 6, spec.fragment);
-    bytes[8] = 63;
-    bytes[9] = spec.protocol;
-    put_address(bytes, 12, spec.from);
-    put_address(bytes, 16, spec.to);
-    put16(bytes, 10, 0);
-    put16(bytes, 10, checksum(bytes, 0));
-    if (spec.protocol == kTcp) {
-        bytes[32] = 0x50;
-        bytes[33] = spec.tcp_flags;
-    }
-    return bytes;
-}
 
 /// What the home agent sends: Ethernet, outer headers, inner packet.
 Bytes tunnelled(const Bytes& packet, std::uint8_t tos = 0) {
@@ -119,35 +67,6 @@ struct VnetHeader {
     std::uint8_t flags, gso_type;
     std::uint16_t hdr_len, gso_size, csum_start, csum_offset;
 };
-
-struct Outcome {
-    int verdict = 0;
-    Bytes packet;
-};
-
-Outcome run(int program, const Bytes& in, __sk_buff context) {
-    Bytes out(in.size() + 256);
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in.data(), .data_out = out.data(),
-                .data_size_in = static_cast<std::uint32_t>(in.size()),
-                .data_size_out = static_cast<std::uint32_t>(out.size()), .ctx_in = &context,
-                .ctx_size_in = sizeof context);
-    EXPECT_EQ(bpf_prog_test_run_opts(program, &options), 0) << std::strerror(errno);
-    out.resize(options.data_size_out);
-    return {static_cast<int>(options.retval), out};
-}
-
-UniqueFd open_tun(const char* name) {
-    UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
-    ifreq request{};
-    std::memcpy(request.ifr_name, name, std::strlen(name));
-    request.ifr_flags = IFF_TUN | IFF_NO_PI;
-    EXPECT_EQ(::ioctl(fd.get(), TUNSETIFF, &request), 0) << std::strerror(errno);
-    return fd;
-}
-
-void sh(const std::string& command) {
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
-}
 
 class FastPathTest : public testing::Test {
   protected:
@@ -505,6 +424,25 @@ std::vector<Bytes> through_the_kernel(const UniqueFd& uplink, const Bytes& packe
         }
     }
     return result;
+}
+
+TEST_F(FastPathTest, CountingStandsInFrontOfTheFastPathAndLeavesNoTrace) {
+    {
+        Result<std::unique_ptr<FlowCounts>> counts = FlowCounts::attach(index("home0"));
+        ASSERT_TRUE(counts) << counts.error().text;
+        EXPECT_TRUE((*counts)->attached());
+        Bytes packet = inner({.from = kHome, .to = "203.0.113.9"});
+        put16(packet, 22, 5500);
+        through_the_kernel(uplink_tun, packet, 1);
+        EXPECT_EQ(fast->sent(kWwan).packets, 1U) << "the packet went on";
+        std::uint64_t bytes = 0;
+        EXPECT_TRUE((*counts)->read([&](const auto& /*flow*/, const homeward_flow_bytes& each) { bytes += each.up; }));
+        EXPECT_GE(bytes, packet.size());
+        sh("tc filter del dev home0 egress pref 4339");
+        EXPECT_FALSE((*counts)->attached());
+    }
+    sh("! tc filter show dev home0 ingress | grep -q homeward_count");
+    sh("tc filter show dev home0 egress | grep -q homeward_up");
 }
 
 TEST_F(FastPathTest, WhatLeavesByALinkWithoutHeader) {

@@ -1,5 +1,5 @@
 """The agent's programs in the oldest kernel that is promised, Debian 12's, in an emulated machine: its verifier takes them, and
-packet by packet they do there what they do here (steering_test.cpp, fast_path_test.cpp)."""
+packet by packet they do there what they do here (steering_test.cpp, fast_path_test.cpp, flow_counts_test.cpp)."""
 
 import os
 import pathlib
@@ -31,7 +31,7 @@ def test_it_is_the_oldest(guest):
     assert guest.run("uname -r").startswith("6.1.")
 
 
-@pytest.mark.parametrize("program", ["bpf_steering_test", "bpf_fast_path_test"])
+@pytest.mark.parametrize("program", ["bpf_steering_test", "bpf_fast_path_test", "bpf_flow_counts_test"])
 def test_programs(guest, program):
     said = guest.run(f"{BUILD}/tests/bpf/{program} 2>&1", check=False, timeout=240)
     assert re.search(r"\[  PASSED  \] \d+ tests", said) and "FAILED" not in said and "SKIPPED" not in said, said

@@ -13,6 +13,8 @@ namespace homeward::bpf {
 class TrafficHook {
   public:
     enum class Direction : std::uint8_t { ingress, egress };
+    /// A program that only watches has its turn before the one that carries packets away.
+    enum class Turn : std::uint8_t { watches, carries };
 
     TrafficHook() = default;
     ~TrafficHook() { detach(); }
@@ -22,7 +24,7 @@ class TrafficHook {
     TrafficHook& operator=(const TrafficHook&) = delete;
 
     /// Replaces what an earlier run left there. The error is the kernel's reason, in one line.
-    static Result<TrafficHook> attach(int interface, Direction direction, int program);
+    static Result<TrafficHook> attach(int interface, Direction direction, int program, Turn turn = Turn::carries);
     /// Whether the kernel still has it.
     bool present() const;
     void detach();
@@ -34,6 +36,7 @@ class TrafficHook {
   private:
     int interface_ = 0;
     Direction direction_ = Direction::ingress;
+    Turn turn_ = Turn::carries;
     bool made_qdisc_ = false;
 };
 
