@@ -33,13 +33,28 @@ std::string recent_text(const Answer& engine, const Paint& paint) {
     return table.text(paint);
 }
 
-std::string flows_text(const Answer& engine) {
-    std::string out;
-    for (const Answer& flow : engine.at("flows").items()) {
-        out += fmt::format("  flow with {}, protocol {}, port {}: {}\n", flow.text("correspondent"),
-                           flow.count("protocol"), flow.count("port"), flow.text("uplink"));
+std::string flows_text(const Answer& engine, const Paint& paint) {
+    if (engine.at("flows_reason").present()) {
+        return fmt::format("  sees no flows: {}\n", engine.text("flows_reason"));
     }
-    return out;
+    Table table({Align::left, Align::right, Align::right, Align::right, Align::left, Align::left});
+    for (const Answer& flow : engine.at("flows").items()) {
+        if (table.empty()) {
+            table.row({{"flow with", Colour::bold},
+                       {"protocol", Colour::bold},
+                       {"port", Colour::bold},
+                       {"Mbit/s", Colour::bold},
+                       {"by", Colour::bold},
+                       {"rule", Colour::bold}});
+        }
+        table.row({{flow.text("correspondent")},
+                   {flow.text("protocol")},
+                   {flow.text("port")},
+                   {fmt::format("{:.2f}", flow.number("mbps").value_or(0))},
+                   {flow.text("uplink", "no uplink")},
+                   {flow.text("rule", "the default")}});
+    }
+    return table.text(paint);
 }
 
 std::string worth_text(const Answer& consequence, std::string_view key) {
@@ -72,7 +87,7 @@ std::string engine_report(const Answer& engine, const Paint& paint) {
                        count_text(engine.count("decisions"), "decision"), count_text(engine.count("changes"), "change"),
                        engine.number("decision_p50_us").value_or(0), engine.number("decision_p99_us").value_or(0),
                        engine.number("decision_max_us").value_or(0));
-    return out + preference_report(engine, paint) + flows_text(engine) + recent_text(engine, paint);
+    return out + preference_report(engine, paint) + flows_text(engine, paint) + recent_text(engine, paint);
 }
 
 std::string consequences_report(const Answer& consequences, const Paint& paint) {

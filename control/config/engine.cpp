@@ -91,6 +91,12 @@ void read_links(const Value& value, const std::vector<UplinkConfig>& uplinks, En
     }
 }
 
+void read_flows(const Value& value, EngineFlows& out) {
+    read_fields(value, {{"least_mbps", &out.least_mbps, 0.001, 100'000},
+                        {"memory", Seconds{&out.memory_s}, 2, 3600},
+                        {"most", &out.most, 1, selection::kMaxFlows}});
+}
+
 void read_apps(const Value& value, Engine& out) {
     constexpr std::size_t kMost = 64;
     if (value.is_sequence() && value.items() > kMost) {
@@ -166,7 +172,7 @@ Engine read_engine(const Value& value, const std::vector<UplinkConfig>& uplinks)
     }
     double interval = 1;
     std::uint32_t deadline = 750;
-    std::vector<std::string_view> others = {"use", "links", "apps", "training", "site"};
+    std::vector<std::string_view> others = {"use", "links", "flows", "apps", "training", "site"};
     for (const std::string_view section : engine_sections()) {
         others.push_back(section);
     }
@@ -195,6 +201,9 @@ Engine read_engine(const Value& value, const std::vector<UplinkConfig>& uplinks)
     }
     if (const auto links = map.find("links")) {
         read_links(*links, uplinks, out);
+    }
+    if (const auto flows = map.find("flows")) {
+        read_flows(*flows, out.flows);
     }
     if (const auto apps = map.find("apps")) {
         read_apps(*apps, out);

@@ -4,20 +4,18 @@
 #include <utility>
 
 namespace homeward::choice {
-namespace {
 
 using std::chrono::steady_clock;
 
-std::uint64_t microseconds(void* /*context*/) {
+std::uint64_t Chooser::monotonic_us(void* /*context*/) {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now().time_since_epoch()).count());
 }
 
-}  // namespace
-
 Chooser::Chooser(std::unique_ptr<selection::Engine> engine, const Settings& settings, std::vector<Uplink> uplinks)
     : selector_(std::move(engine), settings.selector),
       deadline_(settings.deadline),
+      clock_(settings.clock),
       uplinks_(std::move(uplinks)),
       bssids_(uplinks_.size()),
       usable_(uplinks_.size()) {}
@@ -48,7 +46,9 @@ void Chooser::add_link(std::size_t slot, const UplinkSeen& seen) {
     link.snr_db = seen.snr_db;
     link.rtt_ms = seen.rtt_ms;
     link.loss = seen.loss;
-    link.rate_mbps = seen.rate_mbps;
+    if (seen.rate_mbps) {
+        link.rate_mbps = std::max(*seen.rate_mbps - seen.bound_mbps, 0.0);
+    }
     link.cost_per_mb = uplink.cost_per_mb;
     if (uplink.quota_mb) {
         link.quota_left_mb = std::max(*uplink.quota_mb - seen.carried_mb, 0.0);
@@ -80,11 +80,11 @@ void Chooser::observe(selection::Seconds now, std::span<const UplinkSeen> seen, 
         }
         selection::Flow flow;
         flow.id = each.id;
-        flow.app = each.key.port;
+        flow.app = each.end.port;
         flow.demand_mbps = each.demand_mbps;
         flow.on_s = each.on_s;
         flow.off_s = each.off_s;
-        const std::size_t slot = slot_of(each.key.uplink);
+        const std::size_t slot = slot_of(each.uplink);
         flow.interface =
             slot < uplinks_.size() ? static_cast<selection::InterfaceId>(slot + 1) : selection::kNoInterface;
         seen_.flows.push_back(flow);
@@ -98,18 +98,15 @@ void Chooser::observe(selection::Seconds now, std::span<const UplinkSeen> seen, 
     selector_.observe(seen_);
 }
 
-/// A flow that ended needs no rule any more.
-void Chooser::forget_gone_flows() {
-    for (std::size_t i = plan_.flows.size(); i-- > 0;) {
-        const FlowRule& rule = plan_.flows[i];
-        const bool there = std::any_of(flows_.begin(), flows_.end(), [&](const FlowSeen& each) {
-            return each.key.correspondent == rule.correspondent && each.key.protocol == rule.protocol &&
-                   each.key.port == rule.port;
-        });
-        if (!there) {
+bool Chooser::forget_gone_flows() {
+    const std::size_t before = plan_.flows.size();
+    for (std::size_t i = before; i-- > 0;) {
+        const FlowEnd& end = plan_.flows[i].flow;
+        if (std::none_of(flows_.begin(), flows_.end(), [&](const FlowSeen& each) { return each.end == end; })) {
             plan_.flows.erase(plan_.flows.begin() + i);
         }
     }
+    return plan_.flows.size() != before;
 }
 
 bool Chooser::take_moves(const selection::Decision& decision) {
@@ -120,11 +117,9 @@ bool Chooser::take_moves(const selection::Decision& decision) {
         if (flow == flows_.end() || move.to == selection::kNoInterface || move.to > uplinks_.size()) {
             continue;  // a flow that no interface shall carry stays where it is: better slow than dropped
         }
-        FlowRule rule = flow->key;
-        rule.uplink = uplinks_[move.to - 1U].label;
-        auto* place = std::find_if(plan_.flows.begin(), plan_.flows.end(), [&](const FlowRule& each) {
-            return each.correspondent == rule.correspondent && each.protocol == rule.protocol && each.port == rule.port;
-        });
+        const FlowRule rule{flow->end, uplinks_[move.to - 1U].label};
+        auto* place = std::find_if(plan_.flows.begin(), plan_.flows.end(),
+                                   [&](const FlowRule& each) { return each.flow == rule.flow; });
         if (place != plan_.flows.end()) {
             changed = changed || place->uplink != rule.uplink;
             *place = rule;
@@ -132,23 +127,20 @@ bool Chooser::take_moves(const selection::Decision& decision) {
             changed = plan_.flows.push_back(rule) || changed;
         }
     }
-    if (changed) {
-        forget_gone_flows();
-    }
     return changed;
 }
 
 bool Chooser::decide(selection::Seconds now, selection::Trigger trigger) {
     const auto start = steady_clock::now();
-    const auto until = microseconds(nullptr) + static_cast<std::uint64_t>(deadline_.count());
-    const selection::Decision decision =
-        selector_.decide(now, trigger, selection::Deadline{microseconds, nullptr, until});
+    const auto until = clock_(nullptr) + static_cast<std::uint64_t>(deadline_.count());
+    const selection::Decision decision = selector_.decide(now, trigger, selection::Deadline{clock_, nullptr, until});
     const policy::Label before = serving();
     policy::Label first = before != 0 ? before : plan_.first;  // what had to stand in for a dead one stays
     if (decision.change && decision.serving.named() && decision.serving.interface <= uplinks_.size()) {
         first = uplinks_[decision.serving.interface - 1U].label;
         pending_ = decision.serving;
     }
+    const bool gone = forget_gone_flows();
     const bool moved = take_moves(decision);
     const bool changed = std::exchange(plan_.first, first) != first || moved;
     last_reason_ = decision.reason;
@@ -159,7 +151,7 @@ bool Chooser::decide(selection::Seconds now, selection::Trigger trigger) {
             now, before, first, decision.reason, decision.confidence, static_cast<std::uint32_t>(decision.moves.size()),
             took};
     }
-    return changed;
+    return changed || gone;
 }
 
 void Chooser::executed(selection::Seconds now, bool done) {

@@ -1,6 +1,32 @@
 #include "choice/plan.h"
 
+#include <algorithm>
+
+#include "policy/table.h"
+
 namespace homeward::choice {
+namespace {
+
+policy::Rule rule_of(const FlowRule& wanted, const policy::LabelList& order) {
+    policy::Rule rule;
+    rule.correspondent = wire::Ipv4Prefix::of(wanted.flow.correspondent, 32);
+    rule.protocol = wanted.flow.protocol;
+    if (wanted.flow.port != 0) {
+        rule.ports = {wanted.flow.port, wanted.flow.port};
+    }
+    rule.uplinks = order_of(order, wanted.uplink);
+    return rule;
+}
+
+/// Whether the correspondent's list of candidates takes one more, the default behind it.
+bool has_room(const policy::Policy& policy, wire::Ipv4Address correspondent) {
+    const auto there = std::count_if(policy.rules.begin(), policy.rules.end(), [&](const policy::Rule& rule) {
+        return rule.correspondent.contains(correspondent);
+    });
+    return static_cast<std::size_t>(there) + 2 <= policy::kMaxCandidates;
+}
+
+}  // namespace
 
 policy::LabelList order_of(const policy::LabelList& written, policy::Label first) {
     policy::LabelList order;
@@ -15,15 +41,10 @@ policy::LabelList order_of(const policy::LabelList& written, policy::Label first
 
 policy::Policy apply(policy::Policy written, const Plan& plan) {
     written.fallback = order_of(written.fallback, plan.first);
-    for (const FlowRule& flow : plan.flows) {
-        policy::Rule rule;
-        rule.correspondent = wire::Ipv4Prefix::of(flow.correspondent, 32);
-        rule.protocol = flow.protocol;
-        if (flow.port != 0) {
-            rule.ports = {flow.port, flow.port};
+    for (const FlowRule& wanted : plan.flows) {
+        if (has_room(written, wanted.flow.correspondent)) {
+            written.rules.push_back(rule_of(wanted, written.fallback));
         }
-        rule.uplinks = order_of(written.fallback, flow.uplink);
-        written.rules.push_back(rule);
     }
     return written;
 }

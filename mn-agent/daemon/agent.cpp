@@ -262,6 +262,9 @@ void Agent::sample() {
         report("fast-path", "the fast path was put back where it could be");
         update_fast_path();
     }
+    if (flows_ && !flows_->counting()) {
+        open_flows();
+    }
     pump();
 }
 

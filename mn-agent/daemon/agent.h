@@ -14,6 +14,7 @@
 #include "best_rate.h"
 #include "bpf_steering/fast_path.h"
 #include "bpf_steering/steering.h"
+#include "carried_flows.h"
 #include "choice/chooser.h"
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
@@ -130,6 +131,8 @@ class Agent {
     std::uint64_t probes_answered() const { return probes_answered_; }
     /// Null: no engine chooses.
     const choice::Chooser* chooser() const { return chooser_.get(); }
+    /// Why an engine that looks at flows sees none; empty: it sees what there are, or looks at none.
+    const std::string& flows_reason() const { return flows_reason_; }
     /// False: no engine learns from scores.
     bool feedback(const selection::Score& score);
     const UplinkRuntime& uplink(unsigned slot) const { return uplinks_[slot]; }
@@ -207,7 +210,10 @@ class Agent {
     // choices.cpp: the selection engine
     Status open_engine();
     void set_chooser(std::unique_ptr<choice::Chooser> chooser, const choice::Plan& plan);
+    void open_flows();
+    std::span<const choice::FlowSeen> look_at_flows(selection::Seconds now);
     void arm_engine_timer();
+    void tell_choice(policy::Label before, std::size_t rules_before);
     void choose(selection::Trigger trigger);
     choice::UplinkSeen look(unsigned slot) const;
     config::PolicyFile written_policy() const;
@@ -270,6 +276,8 @@ class Agent {
     std::unique_ptr<handover::SignalJudge> signal_judge_;
     std::string signal_reason_;
     std::unique_ptr<choice::Chooser> chooser_;
+    std::unique_ptr<CarriedFlows> flows_;  ///< null: the engine looks at none, or they cannot be counted
+    std::string flows_reason_;
     std::optional<replay::PositionReplay> position_;
     std::optional<selection::Trigger> trigger_;  ///< what happened since the engine was asked last
     std::array<choice::UplinkSeen, tunnel::kMaxSlots> seen_{};

@@ -1,3 +1,4 @@
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -104,6 +105,7 @@ Status Agent::open_engine() {
 
 void Agent::set_chooser(std::unique_ptr<choice::Chooser> chooser, const choice::Plan& plan) {
     chooser_ = std::move(chooser);
+    open_flows();
     signal_judge_ = std::make_unique<handover::SignalJudge>(config_.uplinks.size(), signal_thresholds());
     if (!chooser_) {
         return;
@@ -115,6 +117,37 @@ void Agent::set_chooser(std::unique_ptr<choice::Chooser> chooser, const choice::
         coordinator_->decide({slot, handover::Wish::use, "the engine " + config_.engine.name + " judges now"},
                              monotonic());
     }
+}
+
+/// Whoever does not look at flows does not pay for counting them.
+void Agent::open_flows() {
+    using selection::FlowInterest;
+    flows_.reset();
+    flows_reason_.clear();
+    const FlowInterest interest = chooser_ ? chooser_->engine().flow_interest() : FlowInterest::none;
+    if (interest == FlowInterest::none) {
+        return;
+    }
+    const config::EngineFlows& wanted = config_.engine.flows;
+    const choice::FlowWatch::Settings settings{
+        .least_mbps = wanted.least_mbps, .memory_s = wanted.memory_s, .most = wanted.most};
+    auto opened = CarriedFlows::open(static_cast<int>(::if_nametoindex(config_.interface.c_str())), settings, interest);
+    if (opened) {
+        flows_ = std::move(*opened);
+    } else {
+        flows_reason_ = opened.error().text;
+        report("engine", config_.engine.name + " sees no flows: " + flows_reason_);
+    }
+}
+
+std::span<const choice::FlowSeen> Agent::look_at_flows(selection::Seconds now) {
+    if (!flows_) {
+        return {};
+    }
+    const auto usable = [this](policy::Label label) { return coordinator_->usable(slot_of(label)); };
+    const Status read = flows_->look(now, {*table_, written_rules_, usable});
+    flows_reason_ = read ? std::string{} : read.error().text;
+    return flows_->seen();
 }
 
 void Agent::arm_engine_timer() {
@@ -132,6 +165,7 @@ choice::UplinkSeen Agent::look(unsigned slot) const {
     const UplinkRuntime& uplink = uplinks_[slot];
     choice::UplinkSeen seen;
     seen.usable = coordinator_->usable(slot);
+    seen.bound_mbps = flows_ ? flows_->bound_mbps(config_.uplinks[slot].label) : 0;
     seen.carried_mb = static_cast<double>(sent(slot).bytes + received(slot).bytes) / kMega;
     if (const auto time = round_trip(slot)) {
         seen.rtt_ms = in_seconds(*time) * 1000;
@@ -156,26 +190,34 @@ choice::UplinkSeen Agent::look(unsigned slot) const {
     return seen;
 }
 
+void Agent::tell_choice(policy::Label before, std::size_t rules_before) {
+    const choice::Plan& plan = chooser_->plan();
+    if (plan.first != before) {
+        report("engine", config_.engine.name + " chooses " + config_.uplinks[slot_of(plan.first)].name + ": " +
+                             std::string(selection::name(chooser_->last_reason())));
+    } else if (plan.flows.size() != rules_before) {
+        report("engine", config_.engine.name + ": " + std::to_string(plan.flows.size()) + " flows have a rule");
+    }
+}
+
 void Agent::choose(selection::Trigger trigger) {
     if (!chooser_) {
         return;
     }
     const double at = in_seconds(monotonic());
     const auto count = config_.uplinks.size();
+    const std::span<const choice::FlowSeen> flows = look_at_flows(at);
     for (unsigned slot = 0; slot < count; ++slot) {
         seen_[slot] = look(slot);
     }
     const auto fix = position_ ? position_->fix(at) : std::nullopt;
-    chooser_->observe(at, {seen_.data(), count}, {}, fix, position_ ? position_->device() : std::nullopt);
+    chooser_->observe(at, {seen_.data(), count}, flows, fix, position_ ? position_->device() : std::nullopt);
     const policy::Label before = chooser_->plan().first;
-    if (!chooser_->decide(at, fix && trigger == selection::Trigger::tick ? selection::Trigger::fix : trigger)) {
-        return;
+    const std::size_t rules_before = chooser_->plan().flows.size();
+    if (chooser_->decide(at, fix && trigger == selection::Trigger::tick ? selection::Trigger::fix : trigger)) {
+        tell_choice(before, rules_before);
+        put_plan_in_force();
     }
-    if (const policy::Label chosen = chooser_->plan().first; chosen != before) {
-        report("engine", config_.engine.name + " chooses " + config_.uplinks[slot_of(chosen)].name + ": " +
-                             std::string(selection::name(chooser_->last_reason())));
-    }
-    put_plan_in_force();
 }
 
 bool Agent::feedback(const selection::Score& score) {

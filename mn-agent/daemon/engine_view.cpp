@@ -40,13 +40,25 @@ json record_view(const Agent& agent, const choice::Record& record) {
             {"took_us", microseconds(record.took)}};
 }
 
-json flows_view(const Agent& agent, const choice::Plan& plan) {
+/// What the engine shall have carry the flow; null: whatever carries the rest.
+json wanted_uplink(const Agent& agent, const choice::Plan& plan, const choice::FlowEnd& end) {
+    for (const choice::FlowRule& rule : plan.flows) {
+        if (rule.flow == end) {
+            return uplink_name(agent, rule.uplink);
+        }
+    }
+    return nullptr;
+}
+
+json flows_view(const Agent& agent, const choice::Chooser& chooser) {
     json flows = json::array();
-    for (const choice::FlowRule& flow : plan.flows) {
-        flows.push_back({{"correspondent", flow.correspondent.to_string()},
-                         {"protocol", flow.protocol},
-                         {"port", flow.port},
-                         {"uplink", uplink_name(agent, flow.uplink)}});
+    for (const choice::FlowSeen& flow : chooser.flows()) {
+        flows.push_back({{"correspondent", flow.end.correspondent.to_string()},
+                         {"protocol", flow.end.protocol},
+                         {"port", flow.end.port},
+                         {"mbps", flow.demand_mbps},
+                         {"uplink", uplink_name(agent, flow.uplink)},
+                         {"rule", wanted_uplink(agent, chooser.plan(), flow.end)}});
     }
     return flows;
 }
@@ -68,8 +80,11 @@ json engine_view(const Agent& agent) {
               {"decision_p50_us", microseconds(chooser->time_at(0.5))},
               {"decision_p99_us", microseconds(chooser->time_at(0.99))},
               {"decision_max_us", microseconds(chooser->time_at(1))},
-              {"flows", flows_view(agent, chooser->plan())},
+              {"flows", flows_view(agent, *chooser)},
               {"recent", std::move(records)}};
+    if (!agent.flows_reason().empty()) {
+        view["flows_reason"] = agent.flows_reason();
+    }
     if (const selection::ClosedLoop* loop = closed_loop(agent)) {
         view["preference"] = preference_view(loop->preference());
     }

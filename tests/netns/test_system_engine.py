@@ -5,11 +5,13 @@
 """
 
 import json
+import pathlib
 
 import pytest
 from harness.homeward import HomewardSystem, more
 from harness.process import HarnessError, wait_until
 
+HERE = pathlib.Path(__file__).resolve().parent
 RATE = 200
 HEADER = "# mn-trace v1\nt_s,iface,tech,bssid,connected,rssi_dbm,rate_mbps\n"
 DEFAULT = {"default": ["wlan", "cellular"]}
@@ -122,3 +124,88 @@ def test_scores_teach_the_closed_loop(system):
     with pytest.raises(HarnessError, match="energy: a number from -2 to 2"):
         system.mn.command("feedback", "energy=7")
     assert "wanted: performance" in system.mn.command("show", "consequences").stdout
+
+
+def rates(*stretches):
+    """(seconds, WLAN's Mbit/s, cellular's)"""
+    rows, t = [], 0.0
+    for seconds, wlan, cellular in stretches:
+        for _ in range(int(seconds * 10)):
+            rows.append(f"{t:.1f},wlan0,wlan,02:00:00:00:00:01,1,-50,{wlan}")
+            rows.append(f"{t:.1f},rmnet0,lte,,1,-75,{cellular}")
+            t = round(t + 0.1, 1)
+    return HEADER + "\n".join(rows) + "\n"
+
+
+class EchoFlows:
+    """Datagrams to several ports of the server, which sends them back: 250 a second and 0.9 Mbit/s each, both ways together."""
+
+    def __init__(self, system, ports):
+        program = ["/usr/bin/python3", str(HERE / "echo_flow.py")]
+        self.processes = []
+        for port in ports:
+            server = system.ftp.start(f"echo-{port}", [*program, "serve", FTP_SERVER, port])
+            server.wait_for_output("ready")
+            flow = system.mn_ns.start(f"flow-{port}", [*program, "run", FTP_SERVER, port, 600, 4])
+            flow.wait_for_output("ready")
+            self.processes.append(flow)
+
+    def stop(self):
+        for process in self.processes:
+            process.stop()
+
+
+def shares(system):
+    """Of what both uplinks carried for a while: WLAN's part, up and down."""
+    before = [packets(system, name) for name in ("wlan", "cellular")]
+    wait_until(lambda: packets(system, "wlan")[1] + packets(system, "cellular")[1] > before[0][1] + before[1][1] + 300, "traffic")
+    after = [packets(system, name) for name in ("wlan", "cellular")]
+    grown = [[b - a for a, b in zip(*pair)] for pair in zip(before, after)]
+    return [grown[0][way] / max(1, grown[0][way] + grown[1][way]) for way in (0, 1)]
+
+
+def rules_of(system):
+    """{port: uplink} that the engine asks for, where node and home agent agree on it."""
+    system.mn.wait_synchronised()
+    return {flow["port"]: flow["rule"] for flow in engine_of(system)["flows"] if flow["rule"]}
+
+
+def test_pareto_divides_flows_and_moves_them_when_an_uplink_becomes_slow(system):
+    system.mn.write_policy({"default": ["wlan", "cellular"]})
+    trace = system.mn.directory / "links.csv"
+    trace.write_text(rates((40, 0.7, 0.7), (300, 0.05, 6)))
+    system.mn.config["signal"] = {"source": "replay", "trace": str(trace), "interval": "100 ms"}
+    system.mn.config["engine"] = {"use": "pareto", "interval": "200 ms", "flows": {"memory": "5 s"}}
+    system.start()
+    flows = EchoFlows(system, (7001, 7002))
+    wait_until(lambda: list(rules_of(system).values()) == ["cellular"], "one of two flows to leave the uplink that both fill", timeout=30)
+    wait_until(lambda: all(0.4 < part < 0.6 for part in shares(system)), "a flow on each uplink, in both directions", timeout=30)
+    (moved,) = rules_of(system)
+    seen = {flow["port"]: flow for flow in engine_of(system)["flows"]}
+    assert {port: flow["uplink"] for port, flow in seen.items()} == {moved: "cellular", 14003 - moved: "wlan"}
+    assert all(0.3 < flow["mbps"] < 2 for flow in seen.values())
+    (rule,) = system.mn.admin.get("/v1/policy")["rules"]
+    assert rule["name"] == "engine"
+    assert f"{FTP_SERVER}" in system.mn.command("show", "engine").stdout
+
+    wait_until(lambda: list(rules_of(system).values()) == ["cellular"] * 2, "both to leave wlan once it is slow", timeout=60)
+    wait_until(lambda: all(part < 0.05 for part in shares(system)), "both on cellular, in both directions", timeout=30)
+    flows.stop()
+    wait_until(lambda: engine_of(system)["flows"] == [] and system.mn.admin.get("/v1/policy")["rules"] == [], "rules to vanish", timeout=40)
+
+
+def test_nobody_else_pays_for_counting_flows(system):
+    def counted():
+        filters = [system.mn_ns.tc("filter", "show", "dev", "homeward0", way).stdout for way in ("egress", "ingress")]
+        return ["homeward_count" in text for text in filters]
+
+    started(system, levels((300, -50)), "strongest")
+    assert counted() == [False, False]
+    reload_engine(system, "saw")
+    wait_until(lambda: engine_of(system)["engine"] == "saw", "the new engine")
+    wait_until(lambda: len(engine_of(system)["flows"]) == 2, "both flows to be seen")
+    assert counted() == [True, True]
+    system.mn_ns.tc("filter", "del", "dev", "homeward0", "ingress")
+    wait_until(lambda: counted() == [True, True], "the counters to be put back")
+    reload_engine(system, "strongest")
+    wait_until(lambda: counted() == [False, False], "nothing to be counted")

@@ -127,7 +127,7 @@ TEST(Chooser, ParetoMovesFlowsByRules) {
     uplinks[1].rate_mbps = 2;
     std::array<FlowSeen, 2> flows;
     for (std::uint32_t i = 0; i < 2; ++i) {
-        flows[i] = {i, {wire::Ipv4Address(0xc0000201 + i), 6, 80, kWlan}, 1.8, 1, 1};
+        flows[i] = {i, {wire::Ipv4Address(0xc0000201 + i), 6, 80}, kWlan, 1.8, 1, 1};
     }
     bool moved = false;
     for (int t = 0; t < 10 && !moved; ++t) {
@@ -136,6 +136,69 @@ TEST(Chooser, ParetoMovesFlowsByRules) {
     ASSERT_TRUE(moved);
     ASSERT_EQ(chooser.plan().flows.size(), 1U) << "one of two flows of 1.8 Mbit/s leaves a link of 2";
     EXPECT_EQ(chooser.plan().flows[0].uplink, kCellular);
+}
+
+/// Two flows of 1.8 Mbit/s on links of 2.
+struct TwoFlows {
+    TwoFlows() {
+        uplinks[0].rate_mbps = uplinks[1].rate_mbps = 2;
+        for (std::uint32_t i = 0; i < 2; ++i) {
+            flows[i] = {i + 1, {wire::Ipv4Address(0xc0000201 + i), 6, 80}, kWlan, 1.8, 1, 1};
+        }
+    }
+    /// Each flow where its rule says, else by the default.
+    void follow(const Chooser& chooser) {
+        for (FlowSeen& flow : flows) {
+            flow.uplink = chooser.serving();
+            for (const FlowRule& rule : chooser.plan().flows) {
+                flow.uplink = rule.flow == flow.end ? rule.uplink : flow.uplink;
+            }
+        }
+    }
+    void run(Chooser& chooser, int seconds) {
+        for (int i = 0; i < seconds; ++i) {
+            step(chooser, now++, uplinks, flows);
+            follow(chooser);
+        }
+    }
+    std::array<UplinkSeen, 3> uplinks = seen(-60, -62);
+    std::array<FlowSeen, 2> flows;
+    double now = 0;
+};
+
+TEST(Chooser, FlowsLeaveAnUplinkWhoseRateFalls) {
+    Chooser chooser = chooser_of("pareto");
+    TwoFlows two;
+    two.run(chooser, 10);
+    EXPECT_NE(two.flows[0].uplink, two.flows[1].uplink) << "one each";
+    two.uplinks[0].rate_mbps = 0.1;
+    two.uplinks[1].rate_mbps = 8;
+    two.run(chooser, 10);
+    EXPECT_EQ(two.flows[0].uplink, kCellular);
+    EXPECT_EQ(two.flows[1].uplink, kCellular);
+}
+
+TEST(Chooser, WhatOthersTakeOfAnUplinkIsNotOffered) {
+    Chooser chooser = chooser_of("pareto");
+    TwoFlows two;
+    two.uplinks[0].rate_mbps = 10;
+    two.uplinks[0].bound_mbps = 9.9;
+    two.uplinks[1].rate_mbps = 8;
+    two.run(chooser, 10);
+    EXPECT_EQ(two.flows[0].uplink, kCellular);
+    EXPECT_EQ(two.flows[1].uplink, kCellular);
+}
+
+TEST(Chooser, ARuleVanishesWithItsFlow) {
+    Chooser chooser = chooser_of("pareto");
+    TwoFlows two;
+    two.run(chooser, 10);
+    ASSERT_EQ(chooser.plan().flows.size(), 1U);
+    const std::uint64_t changes = chooser.changes();
+    EXPECT_TRUE(step(chooser, two.now++, two.uplinks, {})) << "the policy has to change";
+    EXPECT_TRUE(chooser.plan().flows.empty());
+    EXPECT_EQ(chooser.changes(), changes) << "the engine changed nothing";
+    EXPECT_FALSE(step(chooser, two.now++, two.uplinks, {}));
 }
 
 class EveryEngine : public ::testing::TestWithParam<std::string_view> {};
@@ -151,7 +214,8 @@ TEST_P(EveryEngine, NamesNoDeadUplinkAndAllocatesNothing) {
         uplinks[1].rate_mbps = random.uniform(1, 30);
         for (std::uint32_t i = 0; i < flows.size(); ++i) {
             flows[i] = {i,
-                        {wire::Ipv4Address(0xc0000201 + i), 6, 80, random.chance(0.5) ? kWlan : kCellular},
+                        {wire::Ipv4Address(0xc0000201 + i), 6, 80},
+                        random.chance(0.5) ? kWlan : kCellular,
                         random.uniform(0.1, 3),
                         5,
                         5};

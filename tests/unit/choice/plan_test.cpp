@@ -37,12 +37,26 @@ TEST(Plan, PutsTheChosenUplinkInFrontOfTheDefault) {
 TEST(Plan, LeavesWhatAPersonWroteInForce) {
     Plan plan;
     plan.first = 2;
-    plan.flows.push_back({kServer, 17, 5000, 1});
-    plan.flows.push_back({kServer, 6, 80, 3});
+    plan.flows.push_back({{kServer, 17, 5000}, 1});
+    plan.flows.push_back({{kServer, 6, 80}, 3});
     const policy::Policy policy = apply(written(), plan);
     EXPECT_EQ(answer(policy, 17, 5000), (LabelList{3, 1, 2})) << "a written rule comes before the engine's";
     EXPECT_EQ(answer(policy, 6, 80), (LabelList{3, 2, 1}));
     EXPECT_EQ(answer(policy, 6, 81), (LabelList{2, 1, 3}));
+}
+
+TEST(Plan, FlowsThatATableHasNoRoomForAreLeftToTheDefault) {
+    Plan plan;
+    for (std::uint16_t port = 1; port <= 20; ++port) {
+        plan.flows.push_back({{kServer, 6, port}, 2});
+        plan.flows.push_back({{wire::Ipv4Address(kServer.host() + port), 6, port}, 2});
+    }
+    const policy::Policy policy = apply(written(), plan);
+    EXPECT_EQ(policy.rules.size(), 1 + 20 + policy::kMaxCandidates - 2)
+        << "the written rule and the default count, too";
+    ASSERT_TRUE(policy::Table::compile(policy).ok());
+    EXPECT_EQ(answer(policy, 6, 1), (LabelList{2, 1, 3}));
+    EXPECT_EQ(answer(policy, 6, 20), (LabelList{1, 2, 3}));
 }
 
 TEST(Plan, AnEmptyOneChangesNothing) {

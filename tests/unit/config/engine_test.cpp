@@ -54,6 +54,7 @@ TEST(Engine, ConstantsReachTheirEngine) {
   position_age: 20 s
   links:
     cellular: {cost_per_mb: 0.02, quota_mb: 500, rate_mbps: 12, domain: operator}
+  flows: {least_mbps: 0.2, memory: 10 s, most: 16}
   apps:
     - {app: 5004, time_critical: true, mbps: 2, continuity: 0.9}
   site:
@@ -95,6 +96,9 @@ TEST(Engine, ConstantsReachTheirEngine) {
     EXPECT_EQ(engine.links.at("cellular").cost_per_mb, 0.02);
     EXPECT_EQ(engine.links.at("cellular").rate_mbps, 12);
     EXPECT_NE(engine.links.at("cellular").domain, 0U);
+    EXPECT_EQ(engine.flows.least_mbps, 0.2);
+    EXPECT_EQ(engine.flows.memory_s, 10);
+    EXPECT_EQ(engine.flows.most, 16U);
     ASSERT_EQ(engine.apps.size(), 1U);
     EXPECT_EQ(engine.apps[0].app, 5004);
     const selection::EngineSettings& all = engine.settings;
@@ -159,6 +163,13 @@ TEST(Engine, ErrorsSayWhereAndWhatWasExpected) {
         {"engine: {use: strongest, apps: [{mbps: 1}]}\n",
          "mn.yaml:9: engine.apps[0]: the key \"app\" is missing: the correspondent's port by which the application is "
          "known"},
+        {"engine: {use: pareto, flows: {most: 65}}\n",
+         "mn.yaml:9: engine.flows.most: expected a number from 1 to 64, got \"65\""},
+        {"engine: {use: pareto, flows: {memory: 1 s}}\n",
+         "mn.yaml:9: engine.flows.memory: expected a time from 2 s to 3600 s with its unit (ms, s, min or h), got \"1 "
+         "s\""},
+        {"engine: {use: pareto, flows: {min_mbps: 1}}\n",
+         "mn.yaml:9: engine.flows.min_mbps: unknown key; known here: least_mbps, memory, most"},
         {"position: {gps: /dev/gps}\n", "mn.yaml:9: position.gps: unknown key; known here: replay"},
     };
     for (const Row& row : rows) {

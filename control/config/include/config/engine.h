@@ -20,6 +20,14 @@ struct EngineLink {
     std::uint32_t domain = 0;      ///< equal numbers share a subnet; 0: its own
 };
 
+/// Which flows an engine that looks at them is shown.
+struct EngineFlows {
+    double least_mbps = 0.05;  ///< those that ask for less are left to the default
+    double memory_s =
+        30;  ///< for how long a flow that fell silent, or an uplink that became too small, is not believed
+    std::uint32_t most = selection::kMaxFlows;  ///< the heaviest; at most kMaxFlows
+};
+
 /// Which engine chooses uplinks, and all constants of all engines (docs/selection.md). Interfaces are numbered as
 /// `uplinks` stand in the file, from 1.
 struct Engine {
@@ -29,7 +37,8 @@ struct Engine {
     std::chrono::microseconds deadline{750};   ///< of one decision
     selection::Selector::Settings selector;
     selection::EngineSettings settings;
-    std::map<std::string, EngineLink> links;      ///< by the uplink's name
+    std::map<std::string, EngineLink> links;  ///< by the uplink's name
+    EngineFlows flows;
     std::vector<selection::AppNeed> apps;         ///< of `closed-loop`
     std::vector<std::filesystem::path> training;  ///< traces of walks that `pmp` learns from before it starts
     std::string written;                          ///< the section as it stands in the file: equal means nothing changed

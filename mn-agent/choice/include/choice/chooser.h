@@ -25,13 +25,15 @@ struct UplinkSeen {
     bool usable = false;
     selection::Bssid bssid = 0;
     double carried_mb = 0;  ///< since the agent started
+    double bound_mbps = 0;  ///< of its rate: taken by flows that no engine may move
     selection::Known rssi_dbm, snr_db, rtt_ms, loss, rate_mbps;
 };
 
-/// A flow at one moment, and the uplink that carries it.
+/// A flow at one moment.
 struct FlowSeen {
     std::uint32_t id = 0;
-    FlowRule key;
+    FlowEnd end;
+    policy::Label uplink = 0;  ///< that carries it; 0: none does
     double demand_mbps = 0;
     double on_s = 1, off_s = 1;
 };
@@ -50,13 +52,16 @@ struct Record {
 /// decisions into a plan for the policy. Interfaces are numbered as uplinks stand, from 1; an uplink is one link, by
 /// the access point that it is associated with.
 ///
-/// Neither `observe` nor `decide` allocates. The clock is for the deadline alone; the caller gives the time.
+/// Neither `observe` nor `decide` allocates. The clocks are for deadline and statistics; the caller gives the time.
 class Chooser {
   public:
     struct Settings {
         selection::Selector::Settings selector;
         std::chrono::microseconds deadline{750};
+        selection::Deadline::Clock clock = monotonic_us;  ///< that the deadline is on
     };
+    /// Of std::chrono::steady_clock.
+    static std::uint64_t monotonic_us(void* context);
 
     Chooser(std::unique_ptr<selection::Engine> engine, const Settings& settings, std::vector<Uplink> uplinks);
 
@@ -69,7 +74,7 @@ class Chooser {
     /// `seen` has one item for each uplink; those beyond selection::kMaxFlows of `flows` are left out.
     void observe(selection::Seconds now, std::span<const UplinkSeen> seen, std::span<const FlowSeen> flows,
                  const std::optional<selection::Position>& position, const std::optional<selection::Device>& device);
-    /// True: the plan changed and is to be put in force.
+    /// True: the plan changed and is to be put in force. A flow that is seen no more loses its rule.
     bool decide(selection::Seconds now, selection::Trigger trigger);
     /// The plan is in force at both ends, or (not `done`) could not be put in force.
     void executed(selection::Seconds now, bool done);
@@ -78,6 +83,8 @@ class Chooser {
     const Plan& plan() const { return plan_; }
     const selection::Engine& engine() const { return selector_.engine(); }
     selection::Engine& engine() { return selector_.engine(); }
+    /// As the engine saw them last.
+    std::span<const FlowSeen> flows() const { return {flows_.begin(), flows_.end()}; }
     /// The uplink that carries what no rule names; 0: none.
     policy::Label serving() const;
     /// Why the last decision was as it was, changed or not.
@@ -97,10 +104,11 @@ class Chooser {
     void add_link(std::size_t slot, const UplinkSeen& seen);
     std::size_t slot_of(policy::Label label) const;
     bool take_moves(const selection::Decision& decision);
-    void forget_gone_flows();
+    bool forget_gone_flows();
 
     selection::Selector selector_;
     std::chrono::microseconds deadline_;
+    selection::Deadline::Clock clock_;
     std::vector<Uplink> uplinks_;
     policy::LabelList written_;
     Plan plan_;

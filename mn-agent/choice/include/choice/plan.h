@@ -7,11 +7,18 @@ namespace homeward::choice {
 
 inline constexpr std::size_t kMaxFlowRules = 64;
 
-/// One flow, by its correspondent's side, and the uplink that it shall prefer.
-struct FlowRule {
+/// A flow as far as a rule can tell it from others: the correspondent's end. Connections to one port of one server are
+/// one flow.
+struct FlowEnd {
     wire::Ipv4Address correspondent;
     std::uint8_t protocol = policy::kAnyProtocol;
-    std::uint16_t port = 0;
+    std::uint16_t port = 0;  ///< 0: the protocol has none
+    friend auto operator<=>(const FlowEnd&, const FlowEnd&) = default;
+};
+
+/// One flow, and the uplink that it shall prefer.
+struct FlowRule {
+    FlowEnd flow;
     policy::Label uplink = 0;
     friend bool operator==(const FlowRule&, const FlowRule&) = default;
 };
@@ -26,7 +33,8 @@ struct Plan {
 policy::LabelList order_of(const policy::LabelList& written, policy::Label first);
 
 /// The written policy with the plan in it. What a person wrote stays in force: flow rules come behind all written
-/// rules, so they decide only about what the default would have taken.
+/// rules, so they decide only about what the default would have taken. Flows for which a table has no room beside the
+/// rules that name their correspondent (policy::kMaxCandidates) are left to the default.
 policy::Policy apply(policy::Policy written, const Plan& plan);
 
 }  // namespace homeward::choice

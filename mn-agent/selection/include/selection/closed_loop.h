@@ -62,6 +62,7 @@ class ClosedLoop final : public Engine {
     explicit ClosedLoop(const Settings& settings);
 
     std::string_view name() const override { return "closed-loop"; }
+    FlowInterest flow_interest() const override { return FlowInterest::open; }
     void observe(const Scene& scene) override;
     Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
     void report(const Outcome& outcome) override;

@@ -10,6 +10,13 @@
 
 namespace homeward::selection {
 
+/// What an engine does with flows, whose observation costs something.
+enum class FlowInterest : std::uint8_t {
+    none,      // Scene::flows may say nothing
+    open,      // looks at those that carry something now
+    assigned,  // gives each an interface, silent ones too
+};
+
 /// Chooses links and flows' interfaces. Pure: no clock, no I/O; the same seed and the same calls give the same answers.
 /// Allocates in its constructor and in `restore` only. What it decides goes through the guard before it is executed.
 class Engine {
@@ -20,6 +27,7 @@ class Engine {
     virtual ~Engine() = default;
 
     virtual std::string_view name() const = 0;
+    virtual FlowInterest flow_interest() const { return FlowInterest::none; }
     /// Called for every observation, before a decision is asked for; filters and learning live here.
     virtual void observe(const Scene& /*scene*/) {}
     /// Never names a link that is not up; holds when the deadline passes.

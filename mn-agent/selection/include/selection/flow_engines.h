@@ -55,6 +55,7 @@ class MadmEngine final : public Engine {
         : name_(std::move(name)), settings_(settings), problem_(settings.offers) {}
 
     std::string_view name() const override { return name_; }
+    FlowInterest flow_interest() const override { return FlowInterest::assigned; }
     Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
 
   private:
@@ -79,6 +80,7 @@ class ParetoEngine final : public Engine {
     ParetoEngine(const Settings& settings, std::uint64_t seed);
 
     std::string_view name() const override { return "pareto"; }
+    FlowInterest flow_interest() const override { return FlowInterest::assigned; }
     Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
 
   private:
