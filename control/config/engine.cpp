@@ -118,9 +118,14 @@ void read_apps(const Value& value, Engine& out) {
     }
 }
 
+/// Beside the configuration, unless it is absolute.
+std::filesystem::path read_path(const Value& value) {
+    return std::filesystem::path(value.file()).parent_path() / value.text();
+}
+
 void read_training(const Value& value, Engine& out) {
     for (std::size_t i = 0; i < value.items(); ++i) {
-        out.training.push_back(std::filesystem::path(value.file()).parent_path() / value.item(i).text());
+        out.training.push_back(read_path(value.item(i)));
     }
 }
 
@@ -172,7 +177,7 @@ Engine read_engine(const Value& value, const std::vector<UplinkConfig>& uplinks)
     }
     double interval = 1;
     std::uint32_t deadline = 750;
-    std::vector<std::string_view> others = {"use", "links", "flows", "apps", "training", "site"};
+    std::vector<std::string_view> others = {"use", "links", "flows", "apps", "training", "site", "state"};
     for (const std::string_view section : engine_sections()) {
         others.push_back(section);
     }
@@ -210,6 +215,9 @@ Engine read_engine(const Value& value, const std::vector<UplinkConfig>& uplinks)
     }
     if (const auto training = map.find("training")) {
         read_training(*training, out);
+    }
+    if (const auto state = map.find("state")) {
+        out.state = read_path(*state);
     }
     check_complete(value, out);
     return out;

@@ -89,7 +89,8 @@ Agent::Agent(asio::io_context& io, config::MobileNode config, std::filesystem::p
       timer_(io),
       sample_timer_(io),
       signal_timer_(io),
-      engine_timer_(io) {}
+      engine_timer_(io),
+      learned_timer_(io) {}
 
 Agent::~Agent() {
     if (reload_thread_.joinable()) {
@@ -97,6 +98,9 @@ Agent::~Agent() {
     }
     if (plan_thread_.joinable()) {
         plan_thread_.join();
+    }
+    if (learned_thread_.joinable()) {
+        learned_thread_.join();
     }
     // The descriptors belong to the watch and the loop.
     if (link_events_.is_open()) {
@@ -378,6 +382,7 @@ ReloadOutcome Agent::take_over(Reloaded& next) {
 
 void Agent::shut_down(std::function<void()> done) {
     shut_down_done_ = std::move(done);
+    keep_learned();
     client_->shut_down(now());
     pump();
 }

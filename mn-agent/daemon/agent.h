@@ -16,6 +16,7 @@
 #include "bpf_steering/steering.h"
 #include "carried_flows.h"
 #include "choice/chooser.h"
+#include "choice/learned_file.h"
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
 #include "handover/path_watch.h"
@@ -220,6 +221,11 @@ class Agent {
     void put_plan_in_force();
     void plan_ready(Result<PreparedPolicy> prepared, std::uint64_t edition);
 
+    // learned.cpp: what an engine learned, over a restart
+    void recall_learned();
+    void keep_learned();
+    void arm_learned_timer();
+
     // signals.cpp: signal strength
     Status open_signal();
     handover::SignalThresholds signal_thresholds() const;
@@ -278,6 +284,7 @@ class Agent {
     std::unique_ptr<choice::Chooser> chooser_;
     std::unique_ptr<CarriedFlows> flows_;  ///< null: the engine looks at none, or they cannot be counted
     std::string flows_reason_;
+    std::optional<choice::LearnedFile> learned_;  ///< of the engine in force
     std::optional<replay::PositionReplay> position_;
     std::optional<selection::Trigger> trigger_;  ///< what happened since the engine was asked last
     std::array<choice::UplinkSeen, tunnel::kMaxSlots> seen_{};
@@ -303,7 +310,8 @@ class Agent {
     asio::steady_timer sample_timer_;
     asio::steady_timer signal_timer_;
     asio::steady_timer engine_timer_;
-    std::thread reload_thread_, plan_thread_;
+    asio::steady_timer learned_timer_;
+    std::thread reload_thread_, plan_thread_, learned_thread_;
     bool reloading_ = false;
     std::function<void()> shut_down_done_;
 };

@@ -104,7 +104,9 @@ Status Agent::open_engine() {
 }
 
 void Agent::set_chooser(std::unique_ptr<choice::Chooser> chooser, const choice::Plan& plan) {
+    keep_learned();
     chooser_ = std::move(chooser);
+    recall_learned();
     open_flows();
     signal_judge_ = std::make_unique<handover::SignalJudge>(config_.uplinks.size(), signal_thresholds());
     if (!chooser_) {

@@ -218,6 +218,7 @@ Status Agent::start() {
     arm_sample_timer();
     arm_signal_timer();
     arm_engine_timer();
+    arm_learned_timer();
     return {};
 }
 

@@ -126,6 +126,27 @@ def test_scores_teach_the_closed_loop(system):
     assert "wanted: performance" in system.mn.command("show", "consequences").stdout
 
 
+def test_what_was_learned_outlives_the_agent_and_a_bad_file_is_refused(system):
+    state = system.mn.directory / "learned"
+    started(system, levels((300, -50)), {"use": "closed-loop", "interval": "200 ms", "state": str(state)})
+    usual = engine_of(system)["preference"]
+    system.mn.command("feedback", "energy=+2", "performance=-2")
+    taught = engine_of(system)["preference"]
+    assert taught != usual
+    system.mn.process.stop()
+    file = state / "closed-loop.learned"
+    assert file.stat().st_mode & 0o777 == 0o600
+    system.mn.start()
+    assert engine_of(system)["preference"] == pytest.approx(taught, abs=0.01), "wishes fade with days"
+    system.mn.process.stop()
+    file.write_text("somebody else's notes\n")
+    system.mn.start()
+    assert engine_of(system)["preference"] == usual
+    assert f"{file}: not what this release of homeward-mn writes, and left alone; closed-loop begins without it" in system.mn.process.text()
+    system.mn.process.stop()
+    assert file.read_text() == "somebody else's notes\n"
+
+
 def rates(*stretches):
     """(seconds, WLAN's Mbit/s, cellular's)"""
     rows, t = [], 0.0

@@ -52,6 +52,7 @@ TEST(Engine, ConstantsReachTheirEngine) {
   pending: 4 s
   stale_periods: 5
   position_age: 20 s
+  state: learned
   links:
     cellular: {cost_per_mb: 0.02, quota_mb: 500, rate_mbps: 12, domain: operator}
   flows: {least_mbps: 0.2, memory: 10 s, most: 16}
@@ -93,6 +94,7 @@ TEST(Engine, ConstantsReachTheirEngine) {
     EXPECT_EQ(engine.selector.surroundings.period_s, 0.5);
     EXPECT_EQ(engine.selector.surroundings.stale_periods, 5);
     EXPECT_EQ(engine.selector.surroundings.position_age_s, 20);
+    EXPECT_EQ(engine.state, "learned") << "beside mn.yaml";
     EXPECT_EQ(engine.links.at("cellular").cost_per_mb, 0.02);
     EXPECT_EQ(engine.links.at("cellular").rate_mbps, 12);
     EXPECT_NE(engine.links.at("cellular").domain, 0U);

@@ -41,6 +41,7 @@ struct Engine {
     EngineFlows flows;
     std::vector<selection::AppNeed> apps;         ///< of `closed-loop`
     std::vector<std::filesystem::path> training;  ///< traces of walks that `pmp` learns from before it starts
+    std::filesystem::path state;                  ///< directory for what an engine learned; empty: it is forgotten
     std::string written;                          ///< the section as it stands in the file: equal means nothing changed
 };
 
