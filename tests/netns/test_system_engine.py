@@ -8,7 +8,7 @@ import json
 import pathlib
 
 import pytest
-from harness.homeward import HomewardSystem, more
+from harness.homeward import FTP_SERVER, HomewardSystem, more
 from harness.process import HarnessError, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -207,7 +207,7 @@ def test_pareto_divides_flows_and_moves_them_when_an_uplink_becomes_slow(system)
     assert all(0.3 < flow["mbps"] < 2 for flow in seen.values())
     (rule,) = system.mn.admin.get("/v1/policy")["rules"]
     assert rule["name"] == "engine"
-    assert f"{FTP_SERVER}" in system.mn.command("show", "engine").stdout
+    assert FTP_SERVER in system.mn.command("show", "engine").stdout
 
     wait_until(lambda: list(rules_of(system).values()) == ["cellular"] * 2, "both to leave wlan once it is slow", timeout=60)
     wait_until(lambda: all(part < 0.05 for part in shares(system)), "both on cellular, in both directions", timeout=30)
