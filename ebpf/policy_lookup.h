@@ -67,6 +67,7 @@ static __always_inline void count(__u32 which) {
 struct choice {
     __u32 label; /* HOMEWARD_LABEL_NONE: `why` says why */
     __u32 queue;
+    __u32 mode;
     __u32 rule;
     __u32 why; /* HOMEWARD_STEERING_NO_UPLINK or HOMEWARD_STEERING_NO_ENTRY */
 };
@@ -174,7 +175,8 @@ static __always_inline void choose(const struct flow* flow, struct choice* choic
         return;
     choice->rule = decision.rule;
     choice->why = HOMEWARD_STEERING_NO_UPLINK;
-    if (decision.mode == HOMEWARD_MODE_PREFER)
+    choice->mode = decision.mode;
+    if (decision.mode == HOMEWARD_MODE_PREFER || decision.mode == HOMEWARD_MODE_REDUNDANT)
         first_usable(&decision, choice);
     else
         spread(&decision, flow, choice);

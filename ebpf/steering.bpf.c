@@ -2,6 +2,9 @@
 /* Picks the TUN queue of every packet that leaves by homeward0 (TUNSETSTEERINGEBPF, a socket filter), and with it the
  * uplink, by policy_lookup.h. Packets that the fast path took at the same device's egress never get here.
  *
+ * What leaves by two uplinks gets nobody's queue: the agent does not read an uplink's queue while that one is full, and
+ * these packets are not to wait for one of theirs.
+ *
  * Needs Linux 5.10, no BTF in the kernel, no relocation against kernel types.
  */
 #include "policy_lookup.h"
@@ -31,5 +34,7 @@ int homeward_steer(struct __sk_buff* skb) {
         return (int)queue_none();
     }
     count_rule(choice.rule, skb->gso_segs ? skb->gso_segs : 1, skb->len);
+    if (choice.mode == HOMEWARD_MODE_REDUNDANT)
+        return (int)queue_none();
     return (int)choice.queue;
 }

@@ -84,7 +84,7 @@ int homeward_up(struct __sk_buff* skb) {
         return TC_ACT_UNSPEC;
     classify(skb, &ip, &choice);
     path = bpf_map_lookup_elem(&paths, &choice.label);
-    if (!path || (path->clamp_mss && is_syn(skb, &ip, 0)))
+    if (!path || choice.mode == HOMEWARD_MODE_REDUNDANT || (path->clamp_mss && is_syn(skb, &ip, 0)))
         return TC_ACT_UNSPEC;
     size = wire_size(skb, &ip, 0);
     if (!size.packets || size.largest > path->mtu || skb->len > LARGEST_PACKET - sizeof(outer))

@@ -141,6 +141,9 @@ std::string uplink_report(const Answer& uplink, const Paint& paint) {
         fmt::format("{} received ({}), {} sent ({})", bytes_text(uplink.number("rx_bytes").value_or(0)),
                     rate_text(uplink.number("rx_bps").value_or(0)), bytes_text(uplink.number("tx_bytes").value_or(0)),
                     rate_text(uplink.number("tx_bps").value_or(0))));
+    if (const std::uint64_t copies = uplink.count("tx_copies"); copies != 0) {
+        out += line(paint, "redundant", count_text(copies, "packet") + " of those sent left by another uplink, too");
+    }
     if (uplink.number("rate_down_bps").value_or(0) > 0 || uplink.number("rate_up_bps").value_or(0) > 0) {
         out += line(paint, "most in a second",
                     fmt::format("{} received, {} sent", rate_text(uplink.number("rate_down_bps").value_or(0)),
@@ -233,10 +236,12 @@ std::string uplinks_report(const Answer& uplinks, const Paint& paint) {
     return out.empty() ? "no uplinks\n" : out;
 }
 
-/// "wlan, cellular"; where the rule spreads "spread over wlan 4, cellular 1, else satellite".
+/// "wlan, cellular" or "by two of wlan, cellular"; where the rule spreads "spread over wlan 4, cellular 1, else
+/// satellite".
 std::string choice_text(const Answer& rule) {
-    if (rule.text("mode", "prefer") == "prefer") {
-        return list(rule.at("uplinks"));
+    const std::string mode = rule.text("mode", "prefer");
+    if (mode == "prefer" || mode == "redundant") {
+        return (mode == "prefer" ? "" : "by two of ") + list(rule.at("uplinks"));
     }
     const bool by_rate = rule.text("mode") == "spread-by-rate";
     const auto weights = rule.at("weights").items();

@@ -273,6 +273,18 @@ void read_tunnel_choices(const Map& map, ipc::Ecn& ecn, bool& clamp_mss) {
 
 namespace {
 
+/// What a policy needs of the rest of the file.
+void ask_for_numbers(const Value& nodes, const HomeAgent& agent) {
+    for (std::size_t i = 0; i < agent.nodes.size() && !agent.registration.sequence_numbers; ++i) {
+        const auto& file = agent.nodes[i].policy;
+        if (file && file->policy.redundant()) {
+            nodes.item(i).fail("rules[" + std::to_string(file->policy.first_redundant()) +
+                               "].mode of its policy: redundant packets must have numbers: "
+                               "registration.sequence_numbers: true");
+        }
+    }
+}
+
 Result<HomeAgent> read_document(const Result<Document>& document) {
     if (!document) {
         return document.error();
@@ -301,6 +313,7 @@ Result<HomeAgent> read_document(const Result<Document>& document) {
     }
     if (const auto nodes = map.find("nodes")) {
         read_nodes(*nodes, out);
+        ask_for_numbers(*nodes, out);
     }
     if (report.failed()) {
         return report.error();

@@ -338,6 +338,11 @@ Result<MobileNode> read_document(const Result<Document>& document) {
     }
     if (const auto policy = map.require("policy")) {
         out.policy = read_policy_or_file(*policy, out.uplink_names());
+        if (out.policy.policy.redundant() && !out.sequence_numbers) {
+            policy->fail("rules[" + std::to_string(out.policy.policy.first_redundant()) +
+                         "].mode: redundant packets must have numbers: tunnel.sequence_numbers: true, here and "
+                         "registration.sequence_numbers: true at the home agent");
+        }
     }
     if (report.failed()) {
         return report.error();

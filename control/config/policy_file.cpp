@@ -111,16 +111,21 @@ void read_weights(const Value& value, const UplinkNames& uplinks, std::size_t na
 void read_mode(const Map& map, const UplinkNames& uplinks, std::size_t named, Rule& rule) {
     const auto mode = map.find("mode");
     const auto weights = map.find("weights");
-    const bool spread = mode && mode->one_of<bool>({{"prefer", false}, {"spread", true}});
-    if (spread && named == 0) {
+    using enum policy::Mode;
+    rule.mode =
+        mode ? mode->one_of<policy::Mode>({{"prefer", prefer}, {"spread", spread_by_rate}, {"redundant", redundant}})
+             : prefer;
+    if (rule.mode != prefer && named == 0) {
         mode->fail("a rule that drops uses no uplinks");
-    } else if (weights && !spread) {
+    } else if (rule.mode == redundant && rule.uplinks.size() < 2) {
+        mode->fail("a second uplink is needed to send packets by two");
+    } else if (weights && rule.mode != spread_by_rate) {
         weights->fail("weights need \"mode: spread\"");
     }
-    if (!spread) {
+    if (rule.mode != spread_by_rate) {
         return;
     }
-    rule.mode = weights ? policy::Mode::spread : policy::Mode::spread_by_rate;
+    rule.mode = weights ? spread : spread_by_rate;
     for (std::size_t i = 0; i < named; ++i) {
         rule.weights.set(i, 1);
     }

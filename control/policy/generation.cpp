@@ -67,7 +67,7 @@ bool read_weights(wire::Reader& in, Rule& rule) {
 bool read_uplinks(wire::Reader& in, Rule& rule) {
     const std::uint8_t head = in.u8();
     rule.mode = static_cast<Mode>(head >> kRuleModeShift);
-    if (rule.mode > Mode::spread_by_rate) {
+    if (rule.mode > Mode::redundant) {
         return false;
     }
     const auto labels = read_labels(in, head & kCountMask);
@@ -75,6 +75,9 @@ bool read_uplinks(wire::Reader& in, Rule& rule) {
         return false;
     }
     rule.uplinks = *labels;
+    if (rule.mode == Mode::redundant && rule.uplinks.size() < 2) {
+        return false;
+    }
     return !spreads(rule.mode) || (read_weights(in, rule) && !in.failed());
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "pipeline/pipeline.h"
@@ -24,6 +25,29 @@ rte_mbuf* Pipeline::share_payload(const Packet& packet) {
     return payload;
 }
 
+/// The packet has its uplink; the next one that is up gets a copy. A node whose packets have no numbers could not tell.
+void Pipeline::take_second_up(Packet& packet, const policy::LabelList& names) {
+    const tables::Binding& binding = *packet.binding;
+    const std::uint32_t order = binding.order.load(std::memory_order_acquire);
+    if ((order & tables::Binding::kNumbered) == 0) {
+        return;
+    }
+    for (const policy::Label name : names) {
+        if (name == packet.uplink.name()) {
+            continue;
+        }
+        for (unsigned position = 0; position < tables::Binding::count(order); ++position) {
+            const unsigned slot = tables::Binding::slot(order, position);
+            const tables::UplinkWord word = binding.uplink(slot);
+            if (word.up() && word.name() == name) {
+                packet.second = word;
+                packet.tunnel_mtu = std::min(packet.tunnel_mtu, binding.mtu[slot].load(std::memory_order_relaxed));
+                return;
+            }
+        }
+    }
+}
+
 /// A packet that is wrapped and on its way out, once more into another tunnel or for later.
 void Pipeline::make_copies(const Packet& packet, const Ipv4Header& inner, std::uint16_t number) {
     if (packet.second.present()) {
@@ -31,6 +55,7 @@ void Pipeline::make_copies(const Packet& packet, const Ipv4Header& inner, std::u
             counters_.count(Event::downlink_copies);
             wrap_copy(payload, inner, packet.second, number);
         }
+        return;  // two are under way: nothing needs to be kept
     }
     // A fragment may have to wait for its first one, for which the round that sends again has no place.
     if (resend_ && !inner.is_fragment()) {

@@ -57,6 +57,9 @@ bool Pipeline::choose_uplink(Packet& packet) {
     const policy::Candidate& candidate = policy->table.lookup(key);
     const Wanted wanted{candidate, policy->table.rates(), key};
     if (take_uplink(packet, &wanted)) {
+        if (candidate.mode == policy::Mode::redundant) {
+            take_second_up(packet, candidate.uplinks);
+        }
         return true;
     }
     drop(packet, candidate.uplinks.empty() ? Drop::encap_policy : Drop::encap_no_uplink);

@@ -86,7 +86,8 @@ std::uint32_t rule_slot(std::uint32_t rule) {
 Result<std::unique_ptr<Steering>> Steering::load() {
     using policy::Mode;
     static_assert(int{HOMEWARD_MODE_PREFER} == int(Mode::prefer) && int{HOMEWARD_MODE_SPREAD} == int(Mode::spread) &&
-                  int{HOMEWARD_MODE_SPREAD_BY_RATE} == int(Mode::spread_by_rate));
+                  int{HOMEWARD_MODE_SPREAD_BY_RATE} == int(Mode::spread_by_rate) &&
+                  int{HOMEWARD_MODE_REDUNDANT} == int(Mode::redundant));
     static_assert(policy::kMaxCandidates == HOMEWARD_MAX_CANDIDATES && policy::kMaxUplinks == HOMEWARD_MAX_UPLINKS);
     libbpf_set_print(silence);
     raise_memlock();

@@ -157,6 +157,8 @@ class Agent {
     const std::string& last_error() const { return last_error_; }
     const policy::Table& table() const { return *table_; }
     const policy::Generation& generation() const { return generation_; }
+    unsigned slot_of(policy::Label label) const;
+    bool numbering_agreed() const { return numbering_agreed_; }
     const std::optional<registration::PolicyOfHomeAgent>& peer_policy() const { return peer_policy_; }
     std::optional<wire::Ipv4Address> home_address() const { return home_address_; }
     std::uint32_t interface_mtu() const { return interface_mtu_; }
@@ -255,7 +257,6 @@ class Agent {
     std::uint32_t next_version() const;
     ReloadOutcome take_over(Reloaded& next);
     void report(const std::string& event, const std::string& text);
-    unsigned slot_of(policy::Label label) const;
     registration::Now now() const;
 
     asio::io_context& io_;

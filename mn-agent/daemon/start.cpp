@@ -77,6 +77,7 @@ Status Agent::open_tunnel() {
     settings.offload = config_.offload;
     settings.trains = config_.udp_checksum != config::OuterChecksum::zero;
     settings.numbered = config_.sequence_numbers;
+    settings.first_number = static_cast<std::uint16_t>(random_number());
     settings.hold = config_.hold;
     settings.ecn_normal_mode = config_.ecn == ipc::Ecn::normal;
     loop_ = std::make_unique<tunnel::Loop>(*tun_, settings);

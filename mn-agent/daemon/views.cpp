@@ -117,6 +117,7 @@ json uplink_view(const Agent& agent, unsigned slot) {
               {"path_down", way_view(agent.way_down(slot), uplink)},
               {"tx_packets", sent.packets},
               {"tx_bytes", sent.bytes},
+              {"tx_copies", agent.loop().counters(slot).copies.load(std::memory_order_relaxed)},
               {"rx_packets", received.packets},
               {"rx_bytes", received.bytes},
               {"tx_bps", uplink.tx_bps},
@@ -339,6 +340,19 @@ std::string spread_over(const Agent& agent, const policy::Candidate& candidate) 
     return members.empty() ? reserve : members;
 }
 
+/// The uplinks that each packet of a candidate leaves by now.
+std::string both_of(const Agent& agent, const policy::Candidate& candidate) {
+    std::string members;
+    std::size_t count = 0;
+    for (const policy::Label label : candidate.uplinks) {
+        const unsigned slot = agent.slot_of(label);
+        if (agent.coordinator().usable(slot) && count < 2) {
+            members += (count++ == 0 ? "" : ", ") + agent.config().uplinks[slot].name;
+        }
+    }
+    return members;
+}
+
 admin::Reply route_view(const Agent& agent, const admin::Request& request) {
     const Result<policy::FlowKey> flow = flow_of(request);
     if (!flow) {
@@ -367,6 +381,9 @@ admin::Reply route_view(const Agent& agent, const admin::Request& request) {
     if (policy::spreads(candidate.mode) && !chosen.is_null()) {
         chosen = spread_over(agent, candidate);
         why += "; it spreads: each flow takes one of these uplinks, by its addresses and ports.";
+    } else if (candidate.mode == policy::Mode::redundant && agent.numbering_agreed() && !chosen.is_null()) {
+        chosen = both_of(agent, candidate);
+        why += "; it is redundant: each packet leaves by each of these uplinks, the first copy counts.";
     } else {
         why += chosen.is_null() ? (candidate.uplinks.empty() ? "; it says drop." : "; no uplink is left.")
                                 : "; " + chosen.get<std::string>() + " is the first usable uplink it names.";
@@ -414,6 +431,7 @@ std::map<std::string, std::uint64_t> counters_of(const Agent& agent) {
     counters["bpf.no_uplink"] = steering[HOMEWARD_STEERING_NO_UPLINK];
     counters["bpf.not_ipv4"] = steering[HOMEWARD_STEERING_NOT_IPV4];
     counters["bpf.no_entry"] = steering[HOMEWARD_STEERING_NO_ENTRY];
+    counters["tunnel.copies_lost"] = agent.loop().copies_lost();
     for (unsigned slot = 0; slot < agent.config().uplinks.size(); ++slot) {
         const std::string prefix = "uplink." + agent.config().uplinks[slot].name + ".";
         const tunnel::UplinkCounters& uplink = agent.loop().counters(slot);
@@ -426,6 +444,7 @@ std::map<std::string, std::uint64_t> counters_of(const Agent& agent) {
         counters[prefix + "tx_fast_packets"] = agent.sent_fast(slot).packets;
         counters[prefix + "rx_fast_packets"] = agent.received_fast(slot).packets;
         counters[prefix + "moved_in"] = uplink.moved.load(std::memory_order_relaxed);
+        counters[prefix + "copies"] = uplink.copies.load(std::memory_order_relaxed);
     }
     return counters;
 }

@@ -22,6 +22,7 @@ Loop::Loop(const TunDevice& tun, LoopSettings settings)
       control_event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (settings_.numbered) {
         seen_ = std::make_unique<numbering::Seen>(numbering::Seen::kMost);
+        numbers_up_.start(settings_.first_number);
         hold_ = settings_.hold ? std::make_unique<HoldQueue>(*seen_, round_trips_) : nullptr;
     }
     slot_of_label_.fill(static_cast<std::uint8_t>(kMaxSlots));

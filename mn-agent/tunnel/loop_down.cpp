@@ -74,6 +74,7 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     const bool numbered = seen_ && numbered_.load(std::memory_order_relaxed);
     const std::uint16_t number = numbered ? mip::tunnel_number(datagram) : numbering::Seen::kUnnumbered;
     if (number != numbering::Seen::kUnnumbered && !seen_->first(number, now_us_ / 1000)) {
+        count_received(slot, packet.size());  // what came second tells as much of its path
         return drop(Drop::duplicate);
     }
     // Cheap before exact: answers to our keepalives are ICMP of one size. Whether it is ours, the agent decides.
@@ -83,9 +84,7 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
         control_.push(ControlDatagram::Kind::echo_reply, slot, packet)) {
         return signal_event(control_event_.get());
     }
-    // What counts is data: it tells that the uplink is in use.
-    add(counters_[slot].rx_packets, 1);
-    add(counters_[slot].rx_bytes, packet.size());
+    count_received(slot, packet.size());
     if (const std::uint16_t mss = max_mss_.load(std::memory_order_relaxed); mss != 0) {
         clamp_mss(packet, mss);
     }
@@ -93,6 +92,12 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
         return;
     }
     pass_on(packet);
+}
+
+/// What counts is data: it tells that the uplink is in use.
+void Loop::count_received(std::uint8_t slot, std::size_t size) noexcept {
+    add(counters_[slot].rx_packets, 1);
+    add(counters_[slot].rx_bytes, size);
 }
 
 void Loop::pass_on(Packet packet) noexcept {

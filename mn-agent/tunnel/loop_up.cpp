@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "events.h"
 #include "policy/spread.h"
@@ -51,47 +52,82 @@ void Loop::stage(unsigned queue, std::size_t size) {
     const wire::ByteView packet{scratch_.get() + sizeof offload, size - sizeof offload};
     const bool steered = settings_.steered && queue < settings_.labels.size() && sockets_[queue] &&
                          usable_[queue].load(std::memory_order_acquire);
-    const unsigned slot = steered ? queue : choose(packet, kNobody);
-    if (slot == kNowhere) {
+    const Ways ways = steered ? Ways{queue, kNowhere} : ways_of(packet);
+    if (ways.first == kNowhere) {
         return drop(Drop::no_uplink);
     }
+    SendBatch* batch = with_room(ways.first);
+    SendBatch* second = ways.second == kNowhere ? nullptr : with_room(ways.second);
+    if (batch == nullptr) {
+        batch = std::exchange(second, nullptr);
+    }
+    if (batch == nullptr) {
+        return drop(Drop::queue_full);
+    }
+    if (!segmenter_.begin(offload, packet) || !batch->fits(segmenter_)) {
+        return drop(Drop::bad_offload);
+    }
+    if (settings_.steered && queue < settings_.labels.size() && ways.first != queue) {
+        add(counters_[ways.first].moved, segmenter_.count());
+    }
+    if (ways.second != kNowhere) {
+        add(second != nullptr ? counters_[ways.second].copies : copies_lost_, segmenter_.count());
+    }
+    put(*batch, second, outer_tos(packet[1], settings_.ecn_normal_mode));
+}
+
+/// The slot's batch, if another packet may be put in.
+SendBatch* Loop::with_room(unsigned slot) {
     SendBatch& batch = *batches_[slot];
     if (batch.full() && !batch.blocked) {
         flush(slot);
     }
-    if (batch.full()) {
-        return drop(Drop::queue_full);
-    }
-    if (!segmenter_.begin(offload, packet) || !batch.fits(segmenter_)) {
-        return drop(Drop::bad_offload);
-    }
-    if (settings_.steered && slot != queue) {
-        add(counters_[slot].moved, segmenter_.count());
-    }
-    put(batch, outer_tos(packet[1], settings_.ecn_normal_mode));
+    return batch.full() ? nullptr : &batch;
 }
 
-void Loop::put(SendBatch& batch, std::uint8_t tos) noexcept {
+/// `second`: gets the same packets, and both are numbered; null: none does.
+void Loop::put(SendBatch& batch, SendBatch* second, std::uint8_t tos) noexcept {
     const std::uint16_t mss = segmenter_.cuts() ? std::uint16_t{0} : max_mss_.load(std::memory_order_relaxed);
     while (const std::size_t size = segmenter_.next(batch.room())) {
         if (mss != 0) {
             clamp_mss({batch.room(), size}, mss);
         }
-        batch.push(size, tos);
+        const std::uint16_t number = second != nullptr ? numbers_up_.next() : numbering::Seen::kUnnumbered;
+        if (second != nullptr) {
+            std::memcpy(second->room(), batch.room(), size);
+            second->push(size, tos, number);
+        }
+        batch.push(size, tos, number);
     }
 }
 
-/// The policy's answer in user space, of usable uplinks that are not `except`, or kNowhere.
+/// The policy's answer in user space.
+Loop::Ways Loop::ways_of(wire::ByteView packet) noexcept {
+    if (!table_) {
+        return {};
+    }
+    const policy::FlowKey flow = flow_of(packet, fragments_);
+    const policy::Candidate& choice = table_->lookup(flow);
+    const unsigned first = usable_of(choice, flow, kNobody);
+    const bool twice = choice.mode == policy::Mode::redundant && numbered_.load(std::memory_order_relaxed);
+    return {first, twice ? usable_of(choice, flow, first) : kNowhere};
+}
+
+/// The same for one uplink that is not `except`.
 unsigned Loop::choose(wire::ByteView packet, unsigned except) noexcept {
     if (!table_) {
         return kNowhere;
     }
     const policy::FlowKey flow = flow_of(packet, fragments_);
+    return usable_of(table_->lookup(flow), flow, except);
+}
+
+unsigned Loop::usable_of(const policy::Choice& choice, const policy::FlowKey& flow, unsigned except) const noexcept {
     const auto usable = [&](policy::Label label) {
         const unsigned slot = slot_of_label_[label];
         return slot != kNowhere && slot != except && sockets_[slot] && usable_[slot].load(std::memory_order_acquire);
     };
-    return slot_of_label_[policy::choose(table_->lookup(flow), table_->rates(), flow, usable)];
+    return slot_of_label_[policy::choose(choice, table_->rates(), flow, usable)];
 }
 
 void Loop::flush(unsigned slot) {

@@ -379,6 +379,18 @@ TEST_F(FastPathTest, UpSpreadsAsTheHomeAgentDoes) {
     EXPECT_GT(carried[kWwan], 70U);
 }
 
+TEST_F(FastPathTest, WhatLeavesByTwoUplinksIsLeftToUserSpace) {
+    Policy policy;
+    policy.fallback = {kWlan};
+    policy.rules.push_back(
+        {*wire::Ipv4Prefix::parse("203.0.113.0/24"), 0, {}, {kWlan, kWwan}, policy::Mode::redundant});
+    publish(policy);
+    EXPECT_EQ(up(inner({kHome, "203.0.113.9"})), kLeft);
+    EXPECT_EQ(fast->sent(kWlan).packets, 0U);
+    EXPECT_EQ(up(inner({kHome, "198.51.100.7"})), kTaken);
+    EXPECT_EQ(fast->sent(kWlan).packets, 1U);
+}
+
 TEST_F(FastPathTest, ANewPolicyCountsFromZero) {
     EXPECT_EQ(up(inner({kHome, "198.51.100.7"})), kTaken);
     Policy policy;

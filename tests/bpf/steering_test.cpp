@@ -183,9 +183,27 @@ TEST_F(SteeringTest, ASwapReplacesTheWholeTable) {
 
 /// What the program must answer, by the table that the agent and the home agent use.
 int expected(const policy::Table& table, const FlowKey& flow) {
+    const policy::Candidate& choice = table.lookup(flow);
     const policy::Label chosen =
-        policy::choose(table.lookup(flow), table.rates(), flow, [](policy::Label label) { return label <= 200; });
-    return chosen == 0 ? kNoneQueue : chosen;
+        policy::choose(choice, table.rates(), flow, [](policy::Label label) { return label <= 200; });
+    return chosen == 0 || choice.mode == policy::Mode::redundant ? kNoneQueue : chosen;
+}
+
+TEST_F(SteeringTest, WhatLeavesByTwoWaitsForNoneOfThem) {
+    Policy policy;
+    policy.fallback = {kWlan};
+    policy.rules.push_back({prefix("10.0.0.0/8"), 0, {}, {kCellular, kWlan}, policy::Mode::redundant});
+    publish(policy);
+    usable(kWlan, true);
+    usable(kCellular, true);
+    EXPECT_EQ(queue_of({ip("10.1.1.1"), kUdp, 80}), kNoneQueue);
+    EXPECT_EQ(steering->carried_by(0).packets, 1U);
+    EXPECT_EQ(counter(HOMEWARD_STEERING_NO_UPLINK), 0U);
+    EXPECT_EQ(queue_of({ip("11.1.1.1"), kUdp, 80}), 0);
+    usable(kWlan, false);
+    usable(kCellular, false);
+    EXPECT_EQ(queue_of({ip("10.1.1.1"), kUdp, 80}), kNoneQueue);
+    EXPECT_EQ(counter(HOMEWARD_STEERING_NO_UPLINK), 1U);
 }
 
 TEST_F(SteeringTest, AFlowKeepsItsUplinkAndFragmentsItsWay) {

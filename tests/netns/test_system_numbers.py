@@ -6,7 +6,7 @@
 
 import pytest
 from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem, more
+from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_OVER_CELLULAR, HomewardSystem, more
 from harness.process import wait_until
 
 RATE = 200
@@ -16,16 +16,18 @@ DELAYS = {"wlan": 5, "cellular": 40}
 class Numbered(HomewardSystem):
     """Both ends configured to number packets; the access links are emulated."""
 
-    def __init__(self, name, handover=None, agrees=True, dataplane=None):
+    def __init__(self, name, handover=None, agrees=True, dataplane=None, policy=None):
         super().__init__(name)
         self.access = {}
         self.handover, self.agrees, self.dataplane = handover or {}, agrees, dataplane or {}
+        self.policy = policy
 
     def access_cable(self, node, device, router, router_device):
         uplink = "wlan" if device == "wlan0" else "cellular"
         self.access[uplink] = self.emulated_link(node, device, router, router_device, self.mtu, both={"delay_ms": DELAYS[uplink]})
 
     def start(self):
+        self.mn.write_policy(self.policy or VIDEO_OVER_CELLULAR)
         self.mn.config["tunnel"] = {"sequence_numbers": True}
         self.mn.config["handover"] = {"hold_down": "300 ms", **self.handover}
         self.ha.config["registration"] = {"sequence_numbers": self.agrees}
@@ -37,9 +39,6 @@ class Numbered(HomewardSystem):
 
     def flow_down(self, port):
         return UdpFlow(self.ftp, self.mn_ns, HOME_ADDRESS, port, RATE)
-
-    def flow_up(self, port):
-        return UdpFlow(self.mn_ns, self.ftp, FTP_SERVER, port, RATE)
 
 
 def path_down(system, uplink="wlan"):
@@ -108,3 +107,85 @@ def test_what_went_into_a_cut_uplink_is_sent_again():
         result = flow.stop()
         assert (result["missing"], result["duplicates"]) == ([], 0)
         assert system.ha.admin.counters()["pipeline.resent_packets"] > 0
+
+
+TWICE = {"default": ["wlan", "cellular"],
+         "rules": [{"name": "twice", "correspondent": f"{FTP_SERVER}/32", "prefer": ["wlan", "cellular"], "mode": "redundant"}]}
+
+
+@pytest.fixture(scope="module")
+def twice():
+    with Numbered("numbers-twice", policy=TWICE) as system:
+        yield system.start()
+
+
+@pytest.fixture
+def flows(twice):
+    """One in each direction; at the end all of both have arrived, once."""
+    both = twice.flow_pair(6204, RATE)
+    more(both, 60)
+    yield both
+    for flow in both:
+        result = flow.stop()
+        assert (result["missing"], result["duplicates"]) == ([], 0)
+
+
+def copies(system):
+    """That left second: (up, down)."""
+    return system.mn.admin.uplinks()["cellular"]["tx_copies"], system.ha.admin.counters()["pipeline.downlink_copies"]
+
+
+def test_redundant_brings_all_over_a_path_that_loses_a_tenth(twice, flows):
+    twice.access["wlan"].set(both={"loss": 0.1})
+    more(flows, 1000)
+    twice.access["wlan"].set(both={"loss": 0.0})
+    more(flows, 60)
+    lost = twice.access["wlan"].report()
+    assert min(lost["forward"]["lost"], lost["backward"]["lost"]) > 20
+    assert min(copies(twice)) > 900
+    # What did not get lost came twice, and the second copy of it went no further.
+    assert twice.mn.admin.get("/v1/drops")["drops"]["down.duplicate"] > 800
+    assert twice.ha.admin.get("/v1/drops")["drops"]["decap.duplicate"] > 800
+
+
+@pytest.mark.parametrize("uplink", ["wlan", "cellular"])
+def test_redundant_loses_nothing_with_an_uplink(twice, flows, uplink):
+    """By a cut that the kernel sees, and by one that only probes find."""
+    other = twice.access[uplink]
+    for lose, bring_back in ((other.cut, other.restore),
+                             (lambda: other.set(both={"blackhole": True}), lambda: other.set(both={"blackhole": False}))):
+        lose()
+        wait_until(lambda: not twice.mn.admin.uplinks()[uplink]["usable"], "the node to see it")
+        more(flows, 100)
+        bring_back()
+        twice.mn.wait_bound()
+        before = copies(twice)
+        more(flows, 100)
+        assert all(now > then for now, then in zip(copies(twice), before))
+
+
+def test_redundant_is_shown_and_comes_and_goes_with_a_reload(twice, flows):
+    assert "by two of wlan, cellular" in twice.mn.command("show", "policy").stdout
+    assert "left by another uplink, too" in twice.mn.command("show", "uplinks").stdout
+    assert twice.mn.admin.get(f"/v1/route?to={FTP_SERVER}")["chosen"] == "wlan, cellular"
+    for policy, mode, repeated in ((VIDEO_OVER_CELLULAR, "prefer", False), (TWICE, "redundant", True)):
+        twice.mn.write_policy(policy)
+        assert twice.mn.reload() == {"applied": True, "needs_restart": []}
+        twice.mn.wait_synchronised()
+        assert twice.ha.admin.get(f"/v1/policy?node={HOME_ADDRESS}")["rules"][0]["mode"] == mode
+        more(flows, 60)  # those that are under way yet have left before
+        before = copies(twice)
+        more(flows, 60)
+        assert [now > then for now, then in zip(copies(twice), before)] == [repeated, repeated]
+
+
+def test_redundant_is_like_prefer_where_the_home_agent_does_not_agree():
+    with Numbered("numbers-alone", agrees=False, policy=TWICE) as system:
+        system.start()
+        assert system.mn.admin.get(f"/v1/route?to={FTP_SERVER}")["chosen"] == "wlan"
+        flows = system.flow_pair(6206, RATE)
+        more(flows, 60)
+        for flow in flows:
+            result = flow.stop()
+            assert (result["missing"], result["duplicates"]) == ([], 0)
+        assert copies(system) == (0, 0)

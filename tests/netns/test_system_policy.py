@@ -85,6 +85,10 @@ BAD = [
     ("default: [wlan, cellular]\nrulez: []\n", ["policy.yaml:2", "rulez"]),
     ("default: [wlan, cellular]\nrules:\n  - correspondent: 10.0.0.0/8\n    prefers: [wlan]\n", ["policy.yaml:", "prefers"]),
     ("default: [wlan, cellular\n", ["policy.yaml:"]),
+    ("default: [wlan]\nrules:\n  - correspondent: 10.0.0.0/8\n    prefer: [wlan]\n    mode: redundant\n",
+     ["policy.yaml:5: rules[0].mode", "second uplink"]),
+    ("default: [wlan, cellular]\nrules:\n  - correspondent: 10.0.0.0/8\n    prefer: [wlan]\n    mode: redundant\n",
+     ["mn.yaml:", "rules[0].mode", "tunnel.sequence_numbers: true"]),
 ]
 
 

@@ -14,16 +14,17 @@
 #define HOMEWARD_MAX_UPLINKS 8
 #define HOMEWARD_MAX_CANDIDATES 8
 #define HOMEWARD_LABELS 256
-/* Nobody's label: its queue takes what no uplink may carry; the agent drains and counts it. */
+/* Nobody's label: its queue takes what no single uplink may carry or is to carry. */
 #define HOMEWARD_LABEL_NONE 0
 #define HOMEWARD_FRAGMENT_OFFSET 0x1fff
 #define HOMEWARD_MORE_FRAGMENTS 0x2000
 
 /* How a candidate's labels are used. */
 enum homeward_mode {
-    HOMEWARD_MODE_PREFER = 0,        /* the first usable one */
-    HOMEWARD_MODE_SPREAD = 1,        /* flow by flow in proportion to their weights, see homeward/spread.h */
-    HOMEWARD_MODE_SPREAD_BY_RATE = 2 /* in proportion to their uplinks' rates; a weight of 1: not a reserve */
+    HOMEWARD_MODE_PREFER = 0,         /* the first usable one */
+    HOMEWARD_MODE_SPREAD = 1,         /* flow by flow in proportion to their weights, see homeward/spread.h */
+    HOMEWARD_MODE_SPREAD_BY_RATE = 2, /* in proportion to their uplinks' rates; a weight of 1: not a reserve */
+    HOMEWARD_MODE_REDUNDANT = 3       /* the first two: user space makes the copy */
 };
 
 struct homeward_lpm_key {

@@ -36,6 +36,14 @@ TEST(Report, ShowsWhatProbesFoundOfAPath) {
     EXPECT_NE(report.find("  most in a second: 18.00 Mbit/s received, 2.50 Mbit/s sent\n"), std::string::npos);
 }
 
+TEST(Report, SaysThatPacketsLeftTwice) {
+    json redundant = kUplinks;
+    redundant["uplinks"][0]["tx_copies"] = 1234;
+    EXPECT_NE(uplinks_report(Answer(&redundant), kPlain)
+                  .find("  redundant: 1,234 packets of those sent left by another uplink, too\n"),
+              std::string::npos);
+}
+
 TEST(Report, SaysWhyAnUplinkIsNotBound) {
     const json uplinks = R"({"uplinks":[{"name":"wlan","interface":"wlan0","label":1,"state":"down",
         "reason":"wlan0 does not exist"}]})"_json;
@@ -62,20 +70,23 @@ TEST(Report, ShowsABindingWithItsPolicyAndCareOfAddresses) {
 TEST(Report, ShowsRulesInColumns) {
     const json policy =
         R"({"generation":{"version":7,"digest":"d671e717b7b3aa"},"peer":{"version":7,"digest":"d671e717b7b3aa"},
-        "synchronised":true,"default":["wlan","cellular"],"rates":{"cellular":63,"wlan":255},"total_rules":3,"rules":[{"index":0,"name":"video",
+        "synchronised":true,"default":["wlan","cellular"],"rates":{"cellular":63,"wlan":255},"total_rules":4,"rules":[{"index":0,"name":"video",
         "correspondent":"158.132.10.178/32","protocol":"udp","ports":"5000-5999","uplinks":["cellular","wlan"]},
         {"index":1,"name":"bulk","correspondent":"10.0.0.0/8","protocol":"tcp","ports":"any","mode":"spread",
         "uplinks":["wlan","cellular","wired"],"weights":[4,1,0]},
         {"index":2,"name":"rest","correspondent":"0.0.0.0/0","protocol":"any","ports":"any","mode":"spread-by-rate",
-        "uplinks":["wlan","cellular"],"weights":[1,1]}]})"_json;
+        "uplinks":["wlan","cellular"],"weights":[1,1]},
+        {"index":3,"name":"call","correspondent":"0.0.0.0/0","protocol":"udp","ports":"any","mode":"redundant",
+        "uplinks":["wired","wlan","cellular"],"weights":null}]})"_json;
     EXPECT_EQ(policy_report(Answer(&policy), kPlain),
-              "policy: version 7, digest d671e717b7b3, 3 rules; the same at the other end\n"
+              "policy: version 7, digest d671e717b7b3, 4 rules; the same at the other end\n"
               "default: wlan, cellular\n"
               "relative rates: cellular 63, wlan 255\n"
               "rule  name   correspondent      protocol  ports      uplinks\n"
               "   0  video  158.132.10.178/32  udp       5000-5999  cellular, wlan\n"
               "   1  bulk   10.0.0.0/8         tcp       any        spread over wlan 4, cellular 1, else wired\n"
-              "   2  rest   0.0.0.0/0          any       any        spread by rate over wlan, cellular\n");
+              "   2  rest   0.0.0.0/0          any       any        spread by rate over wlan, cellular\n"
+              "   3  call   0.0.0.0/0          udp       any        by two of wired, wlan, cellular\n");
 }
 
 TEST(Report, SaysThatThereIsNoPolicy) {

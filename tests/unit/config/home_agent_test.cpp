@@ -171,6 +171,10 @@ TEST(HomeAgent, ErrorsSayWhereAndWhatWasExpected) {
          "ha.yaml:11: nodes[0].nai: expected a network access identifier such as user@example.org, got \"a b\""},
         {"{default: [cellular]}", "{default: [lte]}",
          "ha.yaml:14: nodes[1].policy.default[0]: expected an uplink (cellular, wlan), got \"lte\""},
+        {"{default: [cellular]}",
+         "{default: [cellular, wlan], rules: [{correspondent: 10.0.0.1, prefer: [wlan], mode: redundant}]}",
+         "ha.yaml:13: nodes[1]: rules[0].mode of its policy: redundant packets must have numbers: "
+         "registration.sequence_numbers: true"},
         {"{default: [cellular]}", "none.yaml",
          "ha.yaml:14: nodes[1].policy: none.yaml: cannot read: No such file or directory"},
         {"{default: [cellular]}", "bad.yaml", "bad.yaml:2: rules: expected a list, got \"none\""},

@@ -50,6 +50,16 @@ TEST(MobileNode, MinimalFileIsRead) {
     EXPECT_EQ(read->interface, "homeward0");
 }
 
+TEST(MobileNode, ARedundantRuleMayBeWherePacketsHaveNumbers) {
+    const Scratch scratch;
+    const auto read = load_mobile_node(
+        scratch.write("mn.yaml", "tunnel: {sequence_numbers: true}\n" + kMinimal +
+                                     "  rules: [{correspondent: 10.0.0.1, prefer: [cellular], mode: redundant}]\n"));
+    ASSERT_TRUE(read.ok()) << read.error().text;
+    EXPECT_EQ(read->policy.policy.rules.at(0).mode, policy::Mode::redundant);
+    EXPECT_EQ(read->policy.policy.rules.at(0).uplinks, (policy::LabelList{2, 1}));
+}
+
 TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
     struct Row {
         const char* from;
@@ -113,6 +123,12 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
         {"policy:", "tunnel: {sequence_numbers: false}\nhandover: {resend: true}\npolicy:",
          "mn.yaml:9: handover.resend: packets must have numbers for that: tunnel.sequence_numbers: true, here and "
          "registration.sequence_numbers: true at the home agent"},
+        {"cellular]\n", "cellular]\n  rules: [{correspondent: 10.0.0.1, prefer: [wlan], mode: redundant}]\n",
+         "mn.yaml:9: policy: rules[0].mode: redundant packets must have numbers: tunnel.sequence_numbers: true, here "
+         "and registration.sequence_numbers: true at the home agent"},
+        {"policy:\n  default: [wlan, cellular]\n", "tunnel: {sequence_numbers: false}\npolicy: twice.yaml\n",
+         "mn.yaml:9: policy: rules[1].mode: redundant packets must have numbers: tunnel.sequence_numbers: true, here "
+         "and registration.sequence_numbers: true at the home agent"},
         {"policy:", "signal: {source: replay}\npolicy:", "mn.yaml:8: signal: source replay needs a trace"},
         {"policy:", "signal: {leave_below: -130}\npolicy:",
          "mn.yaml:8: signal.leave_below: expected a signal strength in dBm from -120 to 0, got \"-130\""},
@@ -129,6 +145,9 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
          "handover, signal, position, engine"},
     };
     const Scratch scratch;
+    scratch.write("twice.yaml",
+                  "default: [wlan, cellular]\nrules:\n  - {correspondent: 10.0.0.1, prefer: [wlan]}\n"
+                  "  - {correspondent: 10.0.0.2, prefer: [wlan], mode: redundant}\n");
     for (const Row& row : rows) {
         const auto read = load_mobile_node(scratch.write("mn.yaml", with(kMinimal, row.from, row.to)));
         const std::string text = read.ok() ? "" : scratch.without_path(read.error().text);

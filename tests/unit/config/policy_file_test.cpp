@@ -60,6 +60,8 @@ TEST(PolicyFile, ARuleMaySpread) {
         {"only: [ether, cellular], mode: spread", {3, 2}, Mode::spread_by_rate, {1, 1}},
         {"prefer: [wlan, cellular], mode: spread, weights: {cellular: 1, wlan: 4}", {1, 2, 3}, Mode::spread, {4, 1}},
         {"only: [wlan], mode: spread, weights: {wlan: 15}", {1}, Mode::spread, {15}},
+        {"prefer: [cellular], mode: redundant", {2, 1, 3}, Mode::redundant, {}},
+        {"only: [ether, wlan], mode: redundant", {3, 1}, Mode::redundant, {}},
     };
     for (const Row& row : rows) {
         const auto read = parse_policy("p.yaml",
@@ -81,7 +83,7 @@ TEST(PolicyFile, AMistakeInSpreadingIsNamed) {
         const char* error;
     };
     const Row rows[] = {
-        {"prefer: [wlan], mode: balance", "rules[0].mode: expected one of prefer, spread, got \"balance\""},
+        {"prefer: [wlan], mode: balance", "rules[0].mode: expected one of prefer, spread, redundant, got \"balance\""},
         {"drop: true, mode: spread", "rules[0].mode: a rule that drops uses no uplinks"},
         {"prefer: [wlan], weights: {wlan: 1}", "rules[0].weights: weights need \"mode: spread\""},
         {"prefer: [wlan], mode: prefer, weights: {wlan: 1}", "rules[0].weights: weights need \"mode: spread\""},
@@ -98,6 +100,10 @@ TEST(PolicyFile, AMistakeInSpreadingIsNamed) {
          "rules[0].weights.wifi: not among the uplinks that this rule names"},
         {"prefer: [wlan, cellular], mode: spread, weights: {wlan: 1}",
          "rules[0].weights: expected a weight for each uplink that this rule names"},
+        {"only: [wlan], mode: redundant", "rules[0].mode: a second uplink is needed to send packets by two"},
+        {"drop: true, mode: redundant", "rules[0].mode: a rule that drops uses no uplinks"},
+        {"prefer: [wlan, cellular], mode: redundant, weights: {wlan: 1, cellular: 1}",
+         "rules[0].weights: weights need \"mode: spread\""},
         {"prefer: [wlan], mod: spread", "rules[0].mod: unknown key; did you mean \"mode\"?"},
     };
     for (const Row& row : rows) {

@@ -36,11 +36,14 @@ TEST(Generation, WhatARuleSpreadsByIsPartOfIt) {
     Rule by_rate = plain;
     by_rate.mode = Mode::spread_by_rate;
     by_rate.weights = {1, 1};
-    const Bytes bytes = encode({{plain, spread, by_rate}, {1}});
-    EXPECT_EQ(bytes, (Bytes{1, 1,    1, 0, 0, 0, 3,  //
+    Rule redundant = plain;
+    redundant.mode = Mode::redundant;
+    const Bytes bytes = encode({{plain, spread, by_rate, redundant}, {1}});
+    EXPECT_EQ(bytes, (Bytes{1, 1,    1, 0, 0, 0, 4,  //
                             0, 2,    1, 2,           //
                             0, 0x12, 1, 2, 4, 1,     //
-                            0, 0x22, 1, 2, 1, 1}));
+                            0, 0x22, 1, 2, 1, 1,     //
+                            0, 0x32, 1, 2}));
     Policy rated{{by_rate}, {1}};
     rated.rates.push_back(1, 255);
     rated.rates.push_back(2, 63);
@@ -68,7 +71,8 @@ TEST(Generation, WhatEncodeDoesNotWriteIsRefused) {
         {"rate 0", {2, 0, 1, 1, 0, 0, 0, 0, 0}},
         {"a rate of label 0", {2, 0, 1, 0, 9, 0, 0, 0, 0}},
         {"two rates of one label", {2, 0, 2, 1, 9, 1, 9, 0, 0, 0, 0}},
-        {"unknown mode", {1, 0, 0, 0, 0, 1, 0, 0x31, 1}},
+        {"unknown mode", {1, 0, 0, 0, 0, 1, 0, 0x42, 1, 2}},
+        {"by two of one", {1, 0, 0, 0, 0, 1, 0, 0x31, 1}},
         {"spread over nothing", {1, 0, 0, 0, 0, 1, 0, 0x10}},
         {"spread without weights", {1, 0, 0, 0, 0, 1, 0, 0x11, 1}},
         {"spread over reserves alone", {1, 0, 0, 0, 0, 1, 0, 0x11, 1, 0}},

@@ -44,7 +44,9 @@ class RandomPolicy {
         }
         rule.uplinks = labels();
         if (!rule.uplinks.empty() && one_in(4)) {
-            rule.mode = one_in(2) ? Mode::spread : Mode::spread_by_rate;
+            rule.mode = static_cast<Mode>(1 + below(rule.uplinks.size() > 1 ? 3 : 2));
+        }
+        if (spreads(rule.mode)) {
             rule.weights.set(below(static_cast<std::uint32_t>(rule.uplinks.size())),
                              rule.mode == Mode::spread ? 1 + below(Weights::kMax) : 1);
         }

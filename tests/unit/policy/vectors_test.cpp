@@ -53,6 +53,7 @@ Policy policy_b() {
 
 Policy policy_c() {
     Policy policy{{{*Ipv4Prefix::parse("10.0.0.0/8"), kAnyProtocol, {}, {1, 2}, Mode::spread, {4, 1}},
+                   {*Ipv4Prefix::parse("203.0.113.0/24"), 17, {5000, 5999}, {2, 1}, Mode::redundant},
                    {{}, kAnyProtocol, {}, {1, 2}, Mode::spread_by_rate, {1, 1}}},
                   {1, 2}};
     policy.rates.push_back(1, 255);

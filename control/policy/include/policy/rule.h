@@ -59,6 +59,7 @@ enum class Mode : std::uint8_t {
     prefer = 0,          ///< the first that is up carries everything
     spread = 1,          ///< each flow one of them, by weights that the rule gives (policy/spread.h)
     spread_by_rate = 2,  ///< the same by Policy::rates
+    redundant = 3,       ///< each packet by the first two that are up; where packets have no numbers, as `prefer`
 };
 
 /// As people read it, in the admin API too.
@@ -68,6 +69,8 @@ constexpr std::string_view name_of(Mode mode) noexcept {
             return "spread";
         case Mode::spread_by_rate:
             return "spread-by-rate";
+        case Mode::redundant:
+            return "redundant";
         case Mode::prefer:
             break;
     }
@@ -176,6 +179,12 @@ struct Policy {
     LabelList fallback;
     Rates rates{};  ///< for rules that spread by them
 
+    /// Index of the first rule that sends packets more than once; the number of rules: none does.
+    std::size_t first_redundant() const noexcept {
+        const auto twice = [](const Rule& rule) { return rule.mode == Mode::redundant; };
+        return static_cast<std::size_t>(std::find_if(rules.begin(), rules.end(), twice) - rules.begin());
+    }
+    bool redundant() const noexcept { return first_redundant() != rules.size(); }
     friend bool operator==(const Policy&, const Policy&) = default;
 };
 

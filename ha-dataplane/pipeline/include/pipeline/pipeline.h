@@ -169,7 +169,7 @@ class Pipeline {
     std::uint16_t number_of(const Packet& packet) const;
     void write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, tables::UplinkWord uplink, std::uint16_t number);
     // copies.cpp
-    bool take_second_up(Packet& packet, const policy::LabelList& names) const;
+    static void take_second_up(Packet& packet, const policy::LabelList& names);
     rte_mbuf* share_payload(const Packet& packet);
     void make_copies(const Packet& packet, const Ipv4Header& inner, std::uint16_t number);
     void wrap_copy(rte_mbuf* payload, const Ipv4Header& inner, tables::UplinkWord uplink, std::uint16_t number);

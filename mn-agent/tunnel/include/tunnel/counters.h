@@ -33,6 +33,8 @@ struct UplinkCounters {
     std::atomic<std::uint64_t> tx_packets{0}, tx_bytes{0}, rx_packets{0}, rx_bytes{0};
     /// Packets that arrived in another uplink's queue and were moved here.
     std::atomic<std::uint64_t> moved{0};
+    /// Of those sent, packets that another uplink carries, too: policy::Mode::redundant.
+    std::atomic<std::uint64_t> copies{0};
 };
 
 /// Adds without a locked instruction: there is one writer.

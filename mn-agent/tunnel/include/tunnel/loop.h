@@ -32,13 +32,16 @@ struct LoopSettings {
     bool offload = true;                ///< the kernel cuts and joins trains at the sockets, we at the TUN
     bool trains = true;                 ///< sockets take them: not with an outer checksum of zero
     bool numbered = false;              ///< packets may come to have numbers: `set_numbered`
+    std::uint16_t first_number = 1;     ///< of those that leave
     bool hold = false;                  ///< and a moved flow's wait for the old path's last one
 };
 
 /// The tunnel's thread: carries packets between the TUN's queues and the uplinks' sockets.
 ///
 ///     queue k ──read──► usable? ──yes──► Segmenter ► batch k ──sendmmsg──► socket k
-///     (none) ──read──►  └─no─► policy::Table ► batch of the first usable uplink, or dropped by name
+///     (none) ──read──►  └─no─► policy::Table ► batch of the first usable uplink, where the rule says `redundant` of
+///     the
+///                              next one, too; or dropped by name
 ///     socket k ──recvmmsg──► registration, echo reply ► ControlRing
 ///                            tunnel data ► checks, ECN, MSS ► Coalescer ──writev──► TUN
 ///
@@ -85,6 +88,8 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     void deliver(wire::ByteView packet) const;
 
     const UplinkCounters& counters(unsigned slot) const noexcept { return counters_[slot]; }
+    /// Packets of redundant rules that left once, for the other uplink's socket took no more.
+    std::uint64_t copies_lost() const noexcept { return copies_lost_.load(std::memory_order_relaxed); }
     std::uint64_t drops(Drop drop) const noexcept {
         return drops_[static_cast<std::size_t>(drop)].load(std::memory_order_relaxed);
     }
@@ -102,6 +107,11 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
         std::shared_ptr<const policy::Table> table;
     };
 
+    /// The slots by which a packet leaves, or kMaxSlots; `second`: of policy::Mode::redundant.
+    struct Ways {
+        unsigned first = kMaxSlots, second = kMaxSlots;
+    };
+
     void run();
     void command(Command command);
     void take_commands();
@@ -109,8 +119,11 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
 
     void read_queue(unsigned queue);
     void stage(unsigned queue, std::size_t size);
-    void put(SendBatch& batch, std::uint8_t tos) noexcept;
+    void put(SendBatch& batch, SendBatch* second, std::uint8_t tos) noexcept;
+    Ways ways_of(wire::ByteView packet) noexcept;
     unsigned choose(wire::ByteView packet, unsigned except) noexcept;
+    unsigned usable_of(const policy::Choice& choice, const policy::FlowKey& flow, unsigned except) const noexcept;
+    SendBatch* with_room(unsigned slot);
     void flush(unsigned slot);
     void after_failed_send(unsigned slot, int error);
     void send_elsewhere(unsigned slot);
@@ -119,6 +132,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
 
     void read_socket(int socket, std::uint8_t slot);
     void receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos);
+    void count_received(std::uint8_t slot, std::size_t size) noexcept;
     void pass_on(Packet packet) noexcept;
     void release_held();
     int patience() const noexcept;
@@ -141,6 +155,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
 
     // The tunnel's thread writes, anybody reads.
     std::array<UplinkCounters, kMaxSlots> counters_{};
+    std::atomic<std::uint64_t> copies_lost_{0};
     std::array<std::atomic<std::uint64_t>, kDrops> drops_{};
     std::array<std::atomic<bool>, kMaxSlots> too_big_{};
     ControlRing control_;
@@ -152,6 +167,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     std::array<std::unique_ptr<SendBatch>, kMaxSlots> batches_;
     Segmenter segmenter_;
     ReceiveBatch receive_;
+    numbering::Counter numbers_up_;          ///< of what leaves twice
     std::unique_ptr<numbering::Seen> seen_;  ///< null: nothing has a number
     std::unique_ptr<HoldQueue> hold_;        ///< null: nothing waits
     HoldQueue::Time now_us_ = 0;             ///< of the datagrams just read
