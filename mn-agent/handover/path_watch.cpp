@@ -36,6 +36,7 @@ void PathWatch::start(unsigned slot, Duration now) {
     path.probes.fill({.answered = true});
     path.traffic_at.reset();
     path.doubt_at.reset();
+    path.proven_at.reset();
     path.heard_at = path.quiet_since = path.awake_at = now;  // the registration's reply
     probe(slot, now);
 }
@@ -51,6 +52,7 @@ void PathWatch::live(Slot& path, Duration now, bool repaired) {
     }
     path.heard_at = path.quiet_since = now;
     path.doubt_at.reset();
+    path.proven_at.reset();
     for (Probe& probe : path.probes) {
         if (probe.open && (probe.overdue || repaired)) {
             probe.open = false;
@@ -148,6 +150,38 @@ bool PathWatch::another_answers(unsigned slot) const {
     return false;
 }
 
+/// Since when another path's life tells that this one is dead; nullopt: it does not. The home agent may have paused,
+/// and then it answers everything as soon as it goes on:
+///
+///     home agent   ──────░░░░ pause ░░░░┬──┬──
+///     this path    ─► 1st probe ──►     │   ╲ its answer
+///     another      ◄── before: no proof  ╲ heard: it is not away, the first probe's answer must follow
+///
+/// So a proof is what it sent after this path's first unanswered probe must have reached it, once the answer to that
+/// has had its time, too.
+std::optional<Duration> PathWatch::proof_against(unsigned slot) const {
+    const Slot& path = slots_[slot];
+    Duration first = Duration::max();
+    for (const Probe& probe : path.probes) {
+        if (probe.open && probe.overdue && probe.sent_at >= path.heard_at) {
+            first = std::min(first, probe.sent_at);
+        }
+    }
+    const Duration own = path.quality.round_trip().value_or(Duration{});
+    const Duration slack = path.quality.round_trip() ? path.quality.patience({}) - own : Duration{};
+    std::optional<Duration> proof;
+    for (unsigned other = 0; other < slots_.size(); ++other) {
+        const Slot& witness = slots_[other];
+        const Duration round_trip = witness.quality.round_trip().value_or(Duration{});
+        if (other == slot || witness.state != State::watched || witness.heard_at - first < (own + round_trip) / 2) {
+            continue;
+        }
+        const Duration told = witness.heard_at + (own - round_trip) / 2 + slack;
+        proof = proof ? std::min(*proof, told) : told;
+    }
+    return proof;
+}
+
 bool PathWatch::alone(unsigned slot) const {
     for (unsigned other = 0; other < slots_.size(); ++other) {
         if (other != slot && slots_[other].state == State::watched) {
@@ -207,6 +241,8 @@ void PathWatch::watch(unsigned slot, Duration now) {
     const unsigned unanswered = run(path);
     if (unanswered > 0) {
         doubt(slot, unanswered, now);
+    } else {
+        path.proven_at.reset();
     }
     if (path.state != State::watched) {
         return;
@@ -227,14 +263,16 @@ void PathWatch::doubt(unsigned slot, unsigned unanswered, Duration now) {
         path.refreshed_at = now;
         actions_.emplace_back(Refresh{slot});
     }
-    for (unsigned other = 0; other < slots_.size(); ++other) {
+    if (!path.proven_at) {
+        path.proven_at = proof_against(slot);
+    }
+    for (unsigned other = 0; !path.proven_at && other < slots_.size(); ++other) {
         const Slot& witness = slots_[other];
-        if (other != slot && witness.state == State::watched && witness.heard_at <= path.quiet_since &&
-            witness.probed_at + settings_.interval <= now) {
+        if (other != slot && witness.state == State::watched && witness.probed_at + settings_.interval <= now) {
             probe(other, now);
         }
     }
-    if (unanswered >= telling && now >= path.awake_at && another_answers(slot)) {
+    if (unanswered >= telling && now >= path.awake_at && path.proven_at && *path.proven_at <= now) {
         path.state = State::dead;
         path.answers = path.asking = false;
         path.ask_at = now + ask_rhythm();

@@ -5,10 +5,12 @@
 """
 
 import pathlib
+import signal
+import time
 
 import pytest
 from harness.flow import UdpFlow
-from harness.homeward import FTP_SERVER, HomewardSystem, more
+from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_SERVER, HomewardSystem, more
 from harness.process import wait_until
 
 RATE = 200
@@ -113,6 +115,24 @@ def test_a_silent_home_agent_moves_nothing(system, flows):
     end_blackhole(system.core)
     more(flows, 50)
     assert in_use(system, flows, "wlan")
+
+
+def test_a_home_agent_that_pauses_moves_nothing(system):
+    """A busy machine's, for about as long as a verdict takes: one uplink is probed, the other has traffic both ways."""
+    system.mn.wait_bound()
+    by_cellular = [UdpFlow(system.mn_ns, system.video, VIDEO_SERVER, 6102, RATE),
+                   UdpFlow(system.video, system.mn_ns, HOME_ADDRESS, 6103, RATE)]
+    up = UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6104, RATE)
+    before = events(system).count("is silent")
+    for pause_ms in range(150, 310, 15):
+        more([up, *by_cellular], 200)  # long enough for the path's patience to be its own again
+        system.ha.dataplane.send(signal.SIGSTOP)
+        time.sleep(pause_ms / 1000)
+        system.ha.dataplane.send(signal.SIGCONT)
+    more([up, *by_cellular], 100)
+    assert events(system).count("is silent") == before
+    for flow in (up, *by_cellular):
+        flow.stop()
 
 
 def change_mapping(router, first_port):

@@ -65,17 +65,6 @@ def ways(system, flows=FLOWS):
     return {source: way_of(system, source) for source in range(FIRST, FIRST + flows)}
 
 
-def wait_for_ways(system, wanted):
-    """Until every flow goes its way again. An uplink that came back may be doubted once more, in the middle of a flow."""
-    def there():
-        system.mn.wait_bound()
-        try:
-            return ways(system) == wanted
-        except AssertionError:
-            return False
-    wait_until(there, "all flows to be where they were", timeout=100)
-
-
 def state(system, name):
     return system.mn.admin.uplinks()[name]["state"]
 
@@ -90,12 +79,14 @@ def test_flows_keep_to_one_uplink_both_ways_whatever_comes_and_goes(system):
     wait_until(lambda: state(system, "cellular") in ("lost", "down", "idle"), "the cut to be seen")
     assert set(ways(system).values()) == {("wlan", "wlan")}
     system.access["cellular"].restore()
-    wait_for_ways(system, at_first)
+    system.mn.wait_bound("cellular")
+    assert ways(system) == at_first
     system.mn.uplink("wlan", "drain")
     wait_until(lambda: state(system, "wlan") == "down", "the binding to be given up")
     assert set(ways(system, 6).values()) == {("cellular", "cellular")}
     system.mn.uplink("wlan", "up")
-    wait_for_ways(system, at_first)
+    system.mn.wait_bound()
+    assert ways(system) == at_first
 
 
 def test_both_ends_show_the_rule(system):

@@ -54,21 +54,31 @@ class PathWatchTest : public testing::Test {
             }
         }
     }
+    /// Whether the home agent does nothing with what reaches it at that moment.
+    bool is_away(Duration at) const { return away_from <= at && at < away_until; }
     void carry(unsigned slot) {
         const Path& path = paths[slot];
         const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
         const auto is_due = [&](double pps) { return pps > 0 && ms % static_cast<int>(1000 / pps) == 0; };
         sent[slot] += is_due(path.up_pps) ? 1U : 0U;
-        received[slot] += is_due(path.down_pps) && !path.blackhole && !path.forgotten && !is_lost(path) ? 1U : 0U;
+        const bool came = is_due(path.down_pps) && !path.blackhole && !path.forgotten && !is_lost(path) &&
+                          !is_away(now - path.round_trip / 2);
+        received[slot] += came ? 1U : 0U;
     }
     bool is_lost(const Path& path) { return std::uniform_real_distribution<>()(random) < path.loss; }
     void answer(unsigned slot, bool tunnelled, std::function<void()> what) {
         const Path& path = paths[slot];
         if (!path.blackhole && !(tunnelled && path.forgotten) && !is_lost(path)) {
-            events.emplace(now + path.round_trip, [&path, tunnelled, what = std::move(what)] {
-                if (!path.blackhole && !(tunnelled && path.forgotten)) {  // still, on its way back
-                    what();
+            const Duration way = path.round_trip / 2;
+            events.emplace(now + way, [this, &path, tunnelled, way, what = std::move(what)] {
+                if (is_away(now) && forgetful) {
+                    return;
                 }
+                events.emplace((is_away(now) ? away_until : now) + way, [&path, tunnelled, what] {
+                    if (!path.blackhole && !(tunnelled && path.forgotten)) {  // still, on its way back
+                        what();
+                    }
+                });
             });
         }
     }
@@ -107,6 +117,8 @@ class PathWatchTest : public testing::Test {
     Duration now = 1000s;
     Duration asleep_until{};
     Path paths[2];
+    Duration away_from{}, away_until{};
+    bool forgetful = false;  ///< while away it loses what comes; else it answers all of it afterwards
     PathWatch watch{{0ms, 0ms}, {}};
     std::multimap<Duration, std::function<void()>> events;
     std::uint64_t sent[2] = {}, received[2] = {};
@@ -227,6 +239,43 @@ TEST_F(PathWatchTest, AHomeAgentThatComesBackLeavesEveryPathInPlace) {
         EXPECT_EQ(refreshes, 0U) << "away for " << away.count();
     }
 }
+
+struct Pause {
+    const char* name;
+    Path wlan, cellular;
+    bool forgetful;
+};
+class PauseRows : public PathWatchTest, public testing::WithParamInterface<Pause> {};
+
+/// A busy machine's: as long as a few probes take. What came by a path before tells nothing, and what comes
+/// first afterwards is no proof against the other path, whose answer is under way.
+TEST_P(PauseRows, AHomeAgentThatPausesLeavesEveryPathInPlace) {
+    paths[kWlan] = GetParam().wlan;
+    paths[kCellular] = GetParam().cellular;
+    forgetful = GetParam().forgetful;
+    pass(5s);
+    for (Duration away = 20ms; away <= 500ms; away += 7ms) {
+        away_from = now;
+        away_until = now + away;
+        pass(away + 1s + away % 50ms);
+        ASSERT_EQ(verdicts, "") << "away for " << away / 1ms << " ms";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, PauseRows,
+    testing::Values(Pause{"both_ways", {.up_pps = 100, .down_pps = 100}, {.up_pps = 100, .down_pps = 100}, false},
+                    Pause{"up_only", {.up_pps = 100}, {.up_pps = 100, .down_pps = 100}, false},
+                    Pause{"other_idle", {.up_pps = 100, .down_pps = 100}, {}, false},
+                    Pause{"other_near", {.round_trip = 80ms, .up_pps = 100}, {.round_trip = 10ms}, false},
+                    Pause{"other_far", {.round_trip = 10ms, .up_pps = 100}, {.round_trip = 80ms}, false},
+                    Pause{"other_near_and_busy",
+                          {.round_trip = 80ms, .up_pps = 20},
+                          {.round_trip = 10ms, .up_pps = 100, .down_pps = 100},
+                          false},
+                    Pause{"loses_both_ways", {.up_pps = 100, .down_pps = 100}, {.up_pps = 100, .down_pps = 100}, true},
+                    Pause{"loses_up_only", {.up_pps = 100}, {.up_pps = 100, .down_pps = 100}, true}),
+    [](const auto& row) { return row.param.name; });
 
 TEST_F(PathWatchTest, TheOnlyUplinkIsNeverGivenUp) {
     watch.stop(kCellular);

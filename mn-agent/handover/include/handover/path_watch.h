@@ -54,9 +54,10 @@ using PathAction = std::variant<SendProbe, SendAsk, Refresh, PathVerdict>;
 /// hold the NAT mapping; one that stays unanswered is followed by probes.
 ///
 /// **Dead** is a path with `unanswered` probes in a row unanswered, more on a path that loses some anyway
-/// (PathQuality::run_that_tells), and only if another watched path proves meanwhile that the home agent answers: it is
-/// probed, too, as soon as there is doubt. If none answers, nothing is to be gained by moving; probes become
-/// rarer, to one per second. A radio that slept gets its `wake_up` time first.
+/// (PathQuality::run_that_tells), and only if another watched path proves meanwhile that the home agent answers, and
+/// not only that it did before a pause (`proof_against`): it is probed, too, as soon as there is doubt. If none
+/// answers, nothing is to be gained by moving; probes become rarer, to one per second. A radio that slept gets its
+/// `wake_up` time first.
 ///
 /// **A NAT that forgot its mapping** looks the same and is repaired first: two probes before the verdict (at the first
 /// one of three) `Refresh` registers again; its reply is life, and the following probes are answered again. While no
@@ -114,7 +115,8 @@ class PathWatch {
         Duration heard_at{};
         Duration quiet_since{};  ///< heard last, or when traffic began after a pause
         Duration probed_at{};
-        Duration awake_at{};  ///< no verdict before
+        Duration awake_at{};                ///< no verdict before
+        std::optional<Duration> proven_at;  ///< in a run: then another path's life tells, see `proof_against`
         std::optional<Duration> refreshed_at;
         // While dead.
         Duration ask_at{};
@@ -126,6 +128,7 @@ class PathWatch {
     bool active(const Slot& slot, Duration now) const;
     unsigned run(const Slot& slot) const;
     bool another_answers(unsigned slot) const;
+    std::optional<Duration> proof_against(unsigned slot) const;
     bool alone(unsigned slot) const;
     void forgive_others(const Slot& returned);
     void live(Slot& slot, Duration now, bool repaired = false);
