@@ -12,6 +12,8 @@ namespace homeward::tunnel {
 namespace {
 
 constexpr int kReceiveBuffer = 4 << 20;
+/// The MTU of the kernel's black hole: where a socket's route leads that was taken away, until the socket sends again.
+constexpr int kDeadRoute = 68;
 
 sockaddr_in endpoint(wire::Ipv4Address address, std::uint16_t port) {
     sockaddr_in result{};
@@ -84,7 +86,8 @@ std::uint16_t local_port(const UniqueFd& socket) {
 std::uint32_t path_mtu(const UniqueFd& socket) {
     int mtu = 0;
     socklen_t size = sizeof mtu;
-    return ::getsockopt(socket.get(), IPPROTO_IP, IP_MTU, &mtu, &size) == 0 ? static_cast<std::uint32_t>(mtu) : 0;
+    const bool known = ::getsockopt(socket.get(), IPPROTO_IP, IP_MTU, &mtu, &size) == 0 && mtu > kDeadRoute;
+    return known ? static_cast<std::uint32_t>(mtu) : 0;
 }
 
 }  // namespace homeward::tunnel

@@ -4,6 +4,9 @@
      └─rmnet0── cell (NAT) ──┘
 """
 
+import signal
+import time
+
 import pytest
 from harness.homeward import FTP_SERVER, HomewardSystem, more
 from harness.process import wait_until
@@ -117,6 +120,22 @@ def test_a_renewed_lease_disturbs_nobody(system, flows):
         more(flows, 30)
     for flow in flows:
         assert flow.stop()["missing"] == []
+
+
+def test_an_address_that_is_away_for_a_moment_narrows_nothing(system):
+    """So short that the node finds all as it was, but for its socket, whose route is a dead one until it sends again."""
+    system.mn.uplink("wlan", "up")
+    system.mn.wait_bound()
+    before = system.mn.process.text().count("has MTU")
+    for _ in range(3):
+        system.mn.process.send(signal.SIGSTOP)
+        system.mn_ns.ip("address", "del", "10.1.1.2/24", "dev", "wlan0")
+        system.mn_ns.ip("address", "add", "10.1.1.2/24", "dev", "wlan0")
+        system.mn_ns.ip("route", "replace", "default", "via", "10.1.1.1", "dev", "wlan0", "metric", "101")
+        system.mn.process.send(signal.SIGCONT)
+        time.sleep(1.2)  # it looks every second
+    assert system.mn.process.text().count("has MTU") == before
+    system.mn.wait_bound()
 
 
 def test_a_tcp_session_survives_cuts_and_drains(system):
