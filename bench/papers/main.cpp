@@ -42,8 +42,8 @@ int main(int argc, char** argv) {
     std::string paper = "all";
     std::string out = "-";
     app.add_option("--seeds", seeds, "paired repetitions, 30 or more for the report")->check(CLI::Range(2, 10'000));
-    app.add_option("--paper", paper, "000, 001, 002, 003 or all")
-        ->check(CLI::IsMember({"000", "001", "002", "003", "all"}));
+    app.add_option("--paper", paper, "000, 001, 002, 003, decisions (of the agent) or all")
+        ->check(CLI::IsMember({"000", "001", "002", "003", "decisions", "all"}));
     app.add_option("--out", out, "file; - is standard output");
     CLI11_PARSE(app, argc, argv);
     nlohmann::json result{{"seeds", seeds}};
@@ -56,6 +56,9 @@ int main(int argc, char** argv) {
     }
     if (paper == "all") {
         result["decisions"] = decision_times(2000);
+    }
+    if (paper == "all" || paper == "decisions") {
+        result["agent_decisions"] = agent_decision_times(2000);
     }
     if (out == "-") {
         std::cout << result.dump() << '\n';

@@ -35,5 +35,7 @@ nlohmann::json assignment_paper(int seeds);
 nlohmann::json long_runs(int seeds, int events, Progress& progress);
 /// Microseconds of decisions of every engine in a busy surrounding, with a deadline.
 nlohmann::json decision_times(int decisions);
+/// The same through what the agent has around the engine: what is seen in, a plan for the policy out.
+nlohmann::json agent_decision_times(int decisions);
 
 }  // namespace homeward::papers

@@ -30,6 +30,8 @@ def floors(results):
     yield from closed_loop_floors(results)
     yield from mobility_floors(results)
     yield from assignment_floors(results)
+    for name, times in results["agent_decisions"].items():
+        yield f"papers.agent_decision.{name}.p99", percentile(times, 0.99), "us"
     for name, times in results["decisions"].items():
         yield f"papers.decision.{name}.p99", percentile(times, 0.99), "us"
     yield "papers.decision.slowest_p99", max(percentile(t, 0.99) for t in results["decisions"].values()), "us"

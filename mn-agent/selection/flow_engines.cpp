@@ -6,6 +6,15 @@
 #include "selection/greedy_assignment.h"
 
 namespace homeward::selection {
+namespace {
+
+/// Greed takes its time with many flows: then fewer weighings, from the whole spread.
+std::size_t weighings_for(std::size_t flows) {
+    constexpr std::size_t kFew = 24, kMany = 40;
+    return flows <= kFew ? spread_of_weighings().size() : flows <= kMany ? 6 : 3;
+}
+
+}  // namespace
 
 double SceneProblem::bandwidth(const Link& link) const {
     const Known measured = capacity_mbps(link, settings_.rates, settings_.signal_penalty);
@@ -97,12 +106,14 @@ ParetoEngine::ParetoEngine(const Settings& settings, std::uint64_t seed)
 
 /// Where flows are now, everything on one interface, what greed finds by many weighings, and each flow alone moved from
 /// where it is: close to what a good front holds.
-void ParetoEngine::warm_starts() {
+void ParetoEngine::warm_starts(const Deadline& deadline) {
     const AssignmentProblem& problem = problem_.problem();
     model_.prepare(problem, false);
     warm_.clear();
-    for (const double weight : spread_of_weighings()) {
-        warm_.push_back(assign_greedily(model_, weight));
+    const std::span<const double> spread = spread_of_weighings();
+    const std::size_t count = weighings_for(problem.flows.size());
+    for (std::size_t i = 0; i < count && (i == 0 || !deadline.passed()); ++i) {
+        warm_.push_back(assign_greedily(model_, spread[i * (spread.size() - 1) / (count - 1)]));
     }
     Assignment now = warm_.back();
     for (std::size_t i = 0; i < problem.flows.size(); ++i) {
@@ -125,8 +136,11 @@ void ParetoEngine::warm_starts() {
 }
 
 void ParetoEngine::solve_genetic(const Deadline& deadline) {
-    warm_starts();
-    genetic_.solve(problem_.problem(), warm_, random_, deadline);
+    // The first and the last generation take as long as they take.
+    constexpr std::uint64_t kUsPerFlow = 4;
+    const Deadline sooner = deadline.sooner(kUsPerFlow * problem_.problem().flows.size());
+    warm_starts(sooner);
+    genetic_.solve(problem_.problem(), warm_, random_, sooner);
     for (std::size_t i = 0; i < genetic_.size(); ++i) {
         front_.push_back(genetic_.cost(i).objectives());
     }

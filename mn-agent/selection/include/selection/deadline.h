@@ -14,6 +14,10 @@ class Deadline {
     Deadline() = default;
     Deadline(Clock clock, void* context, std::uint64_t at_us) : clock_(clock), context_(context), at_us_(at_us) {}
 
+    /// The same, earlier by so much: for who needs that long to come to an end.
+    Deadline sooner(std::uint64_t microseconds) const {
+        return {clock_, context_, at_us_ - (at_us_ < microseconds ? at_us_ : microseconds)};
+    }
     bool passed() const { return clock_ != nullptr && clock_(context_) >= at_us_; }
 
   private:

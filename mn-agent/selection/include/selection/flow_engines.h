@@ -84,7 +84,7 @@ class ParetoEngine final : public Engine {
     Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
 
   private:
-    void warm_starts();
+    void warm_starts(const Deadline& deadline);
     void solve_genetic(const Deadline& deadline);
     const ExactFront* solve_exact(const Deadline& deadline);
 
