@@ -285,6 +285,40 @@ TEST_F(PmpTest, TakesAFixEveryKPlusOnePeriods) {
     }
 }
 
+/// A step over a gap of more than two periods of fixes is none that anybody walked: it is not learned.
+TEST_F(PmpTest, AGapOfMoreThanTwoPeriodsRestartsTheSequence) {
+    struct Row {
+        const char* name;
+        std::size_t lookahead;
+        double gap;
+        bool restarts;
+    };
+    // Fixes are taken every (K + 1) · 5 s.
+    constexpr Row kRows[] = {{"the next fix", 1, 10, false},
+                             {"one fix missed, to the second", 1, 20, false},
+                             {"more", 1, 20.5, true},
+                             {"five periods are the rhythm", 4, 50, false},
+                             {"more than two of them", 4, 50.5, true}};
+    settings_.learn_online = true;
+    for (const Row& row : kRows) {
+        settings_.lookahead = row.lookahead;
+        Pmp engine{settings_};
+        MobilityModel expected{settings_.model, settings_.site.path, settings_.site.points};
+        const double period = 5.0 * static_cast<double>(row.lookahead + 1);
+        const double times[] = {0, period, 2 * period, 2 * period + row.gap, 3 * period + row.gap};
+        double east = 10;
+        for (std::size_t i = 0; i < std::size(times); ++i, east += 20) {
+            const Scene scene = at(times[i], east, 1);
+            engine.observe(scene);
+            if (i == 3 && row.restarts) {
+                expected.restart();
+            }
+            expected.learn(engine.plane().point(*scene.position));
+        }
+        EXPECT_EQ(engine.snapshot(), expected.snapshot()) << row.name;
+    }
+}
+
 TEST_F(PmpTest, HoldsWhenTheTargetIsWeakOrUnseen) {
     make();
     decide(at(0, 90, 2));
