@@ -13,6 +13,7 @@ struct FlowEnd {
     wire::Ipv4Address correspondent;
     std::uint8_t protocol = policy::kAnyProtocol;
     std::uint16_t port = 0;  ///< 0: the protocol has none
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated comparison with 0 for a pointer's
     friend auto operator<=>(const FlowEnd&, const FlowEnd&) = default;
 };
 
