@@ -10,7 +10,6 @@
 
 namespace homeward::pipeline {
 
-using stats::Drop;
 using stats::Event;
 
 /// The payload of a wrapped packet, shared; null: no buffer.
