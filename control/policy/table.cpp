@@ -232,6 +232,9 @@ class TableBuilder {
             index_block(address_of(intervals[1]), address_of(intervals.back()));
         }
         table_.root_slots_ = std::uint64_t{1} << root_bits_;
+        table_.small_ = count <= Table::kSmallIntervals;
+        for (unsigned bits = 0; table_.small_ && bits <= Table::kMostPartBits && !cut(bits); ++bits) {
+        }
         pad();
         shrink();
     }
@@ -291,9 +294,51 @@ class TableBuilder {
         return {static_cast<std::uint32_t>(at), static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(shift), 0};
     }
 
+    /// Cuts the block into 1 << bits parts. False: a part has more intervals than a line.
+    bool cut(unsigned bits) {
+        const unsigned block_bits = table_.root_shift_ + root_bits_;
+        if (bits > block_bits) {
+            return false;
+        }
+        const unsigned shift = block_bits - bits;
+        std::vector<Table::Line> lines;
+        for (std::uint64_t part = 0; part < std::uint64_t{1} << bits; ++part) {
+            const std::uint64_t from = table_.block_ + (part << shift);
+            const std::size_t first = begun_at(from) - 1, last = begun_at(from + (std::uint64_t{1} << shift) - 1);
+            if (last - first > Table::kLeafIntervals) {
+                return false;
+            }
+            lines.push_back(line(first, last));
+        }
+        const std::size_t count = table_.intervals_.size();
+        lines.push_back(line(0, 1));
+        lines.push_back(line(count - 1, count));
+        table_.lines_ = std::move(lines);
+        table_.part_shift_ = static_cast<std::uint8_t>(shift);
+        table_.parts_ = std::uint64_t{1} << bits;
+        return true;
+    }
+
+    /// How many intervals begin at or before `address`.
+    std::size_t begun_at(std::uint64_t address) const {
+        const auto& intervals = table_.intervals_;
+        const auto next = std::upper_bound(intervals.begin(), intervals.end(), address,
+                                           [](std::uint64_t a, const Table::Interval& b) { return a < address_of(b); });
+        return static_cast<std::size_t>(next - intervals.begin());
+    }
+
+    Table::Line line(std::size_t first, std::size_t last) const {
+        Table::Line line;
+        for (std::size_t i = 0; i < Table::kLeafIntervals; ++i) {
+            const std::size_t next = first + i + 1;
+            line.choice[i] = table_.intervals_[std::min(next, last) - 1].choice;
+            line.behind[i] = next < last ? table_.intervals_[next].first : Table::in_order(0xffffffff);
+        }
+        return line;
+    }
+
     /// A lookup reads whole leaves.
     void pad() {
-        table_.small_ = table_.lists_.size() <= Table::kSmallIntervals;
         const std::uint32_t choice = table_.intervals_.back().choice;
         for (std::size_t i = 1; i < Table::kLeafIntervals; ++i) {
             table_.intervals_.push_back({Table::in_order(0xffffffff), choice});
@@ -302,6 +347,7 @@ class TableBuilder {
 
     void shrink() {
         table_.slots_.shrink_to_fit();
+        table_.lines_.shrink_to_fit();
         table_.intervals_.shrink_to_fit();
         table_.choices_.shrink_to_fit();
         table_.lists_.shrink_to_fit();
@@ -353,8 +399,9 @@ std::vector<Entry> Table::entries() const {
 
 std::size_t Table::memory_bytes() const noexcept {
     return sizeof *this + slots_.capacity() * sizeof(Slot) + intervals_.capacity() * sizeof(Interval) +
-           choices_.capacity() * sizeof(Held) + lists_.capacity() * sizeof(std::uint32_t) +
-           candidates_.capacity() * sizeof(Candidate) + prefixes_.capacity() * sizeof(PrefixList);
+           lines_.capacity() * sizeof(Line) + choices_.capacity() * sizeof(Held) +
+           lists_.capacity() * sizeof(std::uint32_t) + candidates_.capacity() * sizeof(Candidate) +
+           prefixes_.capacity() * sizeof(PrefixList);
 }
 
 }  // namespace homeward::policy

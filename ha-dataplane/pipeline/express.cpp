@@ -17,10 +17,10 @@ namespace homeward::pipeline {
 namespace {
 
 constexpr unsigned kEthernet = sizeof(EthernetHeader);
-/// How many packets a step takes before the next step's turn: a packet's binding takes up to 300 cycles to come.
-constexpr unsigned kGroup = 8;
-/// Steps between sorting and sending, with and without looking policies up in between.
-constexpr unsigned kSteps = 1, kIndexedSteps = 3;
+/// How many packets behind the sorting a packet is sent: its binding takes up to 300 cycles to come. And when policies
+/// are looked up in between: the steps of that, and the sending behind them.
+constexpr unsigned kLag = 10;
+constexpr unsigned kBeginLag = 5, kDescendLag = 8, kIndexedLag = 12;
 
 /// A MAC address as the upper six bytes of a word, and the same of what begins with one.
 std::uint64_t upper_six(const void* mac) {
@@ -72,20 +72,33 @@ bool plain_tunnel_data(const TunnelHeader& tunnel) {
 
 }  // namespace
 
-/// Express packets, and runs of others through the general stages, in the order in which they came. A group is sorted,
-/// and sent when the next one was, or some steps later when its policies are large.
+/// Express packets, and runs of others through the general stages, in the order in which they came. A packet is sorted,
+/// then one that was sorted before is sent, so that lines are asked for at an even pace: of a group sorted at once they
+/// fill all the line fill buffers, and everything waits. One loop, so that each step is there once and inlined.
 void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     const std::uint64_t our_mac = word_of(shared_->ports[port].mac);
     const bool indexed = indexed_;
-    const unsigned lag = kGroup * (indexed ? kIndexedSteps : kSteps);
-    unsigned done = 0;
-    for (unsigned at = 0; at < count + lag; at += kGroup) {
-        sort_group(frames, at, count, our_mac);
-        if (indexed) {
-            begin_policies(at - kGroup, count);
-            descend_policies(at - 2 * kGroup, count);
+    const unsigned lag = indexed ? kIndexedLag : std::min(kLag, count);
+    unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
+    for (unsigned at = 0; at < count + lag; ++at) {
+        if (at < count) [[likely]] {
+            if (at + kAhead < count) [[likely]] {
+                prefetch_headers(frames[at + kAhead]);
+            }
+            sort(express_[at], frames[at], our_mac);
         }
-        done = send_group(port, frames, at - lag, std::min(at - lag + kGroup, count), done);
+        if (indexed) [[unlikely]] {
+            look_up_policies(at, count);
+        }
+        const unsigned i = at - lag;  // no index before the first packet's turn
+        if (i >= count || express_[i].lane == Express::Lane::general) [[unlikely]] {
+            continue;
+        }
+        if (done != i) [[unlikely]] {
+            run_general(port, Source::wire, frames + done, i - done);
+            done = i;
+        }
+        done += send_express(express_[i]) ? 1U : 0U;
     }
     count_carried();
     if (done != count) {
@@ -93,69 +106,45 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
     }
 }
 
-[[gnu::always_inline]] inline void Pipeline::sort_group(rte_mbuf** frames, unsigned first, unsigned count,
-                                                        std::uint64_t our_mac) {
-    const unsigned end = std::min(first + kGroup, count);
-    for (unsigned i = first; i < end; ++i) {
-        if (i + kAhead < count) {
-            prefetch_headers(frames[i + kAhead]);
-        }
-        sort(express_[i], frames[i], our_mac);
-    }
-}
-
-/// Frames before `done` are dealt with; those from it on that are not express packets wait for a general run.
-[[gnu::always_inline]] inline unsigned Pipeline::send_group(std::uint16_t port, rte_mbuf** frames, unsigned first,
-                                                            unsigned end, unsigned done) {
-    for (unsigned i = first; i < end; ++i) {
-        const Express& packet = express_[i];
-        const Express::Lane lane = packet.lane;
-        if (lane == Express::Lane::general) {
-            continue;
-        }
-        if (done != i) [[unlikely]] {
-            run_general(port, Source::wire, frames + done, i - done);
-            done = i;
-        }
-        done += lane == Express::Lane::encap ? express_encap(packet) : express_decap(packet);
-    }
-    return done;
+/// False: the packet is as it came, for the general stages.
+[[gnu::always_inline]] inline bool Pipeline::send_express(const Express& packet) {
+    return packet.lane == Express::Lane::encap ? express_encap(packet) : express_decap(packet);
 }
 
 void Pipeline::count_carried() {
     const auto [up, down] = std::exchange(carried_, {});
-    if (up.packets() != 0) {
-        counters_.count(stats::Event::uplink_packets, up.packets());
-        counters_.count(stats::Event::uplink_bytes, up.bytes());
+    if (up.packets != 0) {
+        counters_.count(stats::Event::uplink_packets, up.packets);
+        counters_.count(stats::Event::uplink_bytes, up.bytes);
     }
-    if (down.packets() != 0) {
-        counters_.count(stats::Event::downlink_packets, down.packets());
-        counters_.count(stats::Event::downlink_bytes, down.bytes());
+    if (down.packets != 0) {
+        counters_.count(stats::Event::downlink_packets, down.packets);
+        counters_.count(stats::Event::downlink_bytes, down.bytes);
         indexed_ = std::exchange(large_seen_, false);
     }
 }
 
-/// Before its first packet's turn a step's `first` has wrapped and is no index.
-void Pipeline::begin_policies(unsigned first, unsigned count) {
-    for (unsigned i = first; i < std::min(first + kGroup, count); ++i) {
-        Express& packet = express_[i];
-        packet.table = nullptr;
-        if (packet.lane != Express::Lane::encap) {
-            continue;
-        }
-        const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
-        if (policy != nullptr && !policy->table.small()) {
-            packet.table = &policy->table;
-            packet.cursor = policy->table.begin(packet.ip->from());
-        }
+/// One step further with each packet whose turn it is when the one at `at` was sorted. Before the first packet's turn
+/// the difference wraps and is no index either.
+void Pipeline::look_up_policies(unsigned at, unsigned count) {
+    if (at - kBeginLag < count) {
+        begin_policy(express_[at - kBeginLag]);
+    }
+    if (at - kDescendLag < count && express_[at - kDescendLag].table != nullptr) {
+        Express& packet = express_[at - kDescendLag];
+        packet.table->descend(packet.cursor);
     }
 }
 
-void Pipeline::descend_policies(unsigned first, unsigned count) {
-    for (unsigned i = first; i < std::min(first + kGroup, count); ++i) {
-        if (Express& packet = express_[i]; packet.table != nullptr) {
-            packet.table->descend(packet.cursor);
-        }
+void Pipeline::begin_policy(Express& packet) {
+    packet.table = nullptr;
+    if (packet.lane != Express::Lane::encap) {
+        return;
+    }
+    const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
+    if (policy != nullptr && !policy->table.small()) {
+        packet.table = &policy->table;
+        packet.cursor = policy->table.begin(packet.ip->from());
     }
 }
 
@@ -166,44 +155,43 @@ void Pipeline::descend_policies(unsigned first, unsigned count) {
     packet.ip = reinterpret_cast<Ipv4Header*>(begin + kEthernet);
     packet.lane = Express::Lane::general;
     if (plain(*frame, begin, our_mac)) [[likely]] {
-        packet.lane = lane_of(packet, begin);
+        sort_plain(packet, begin);
     }
 }
 
-[[gnu::always_inline]] inline Express::Lane Pipeline::lane_of(Express& packet, const std::uint8_t* begin) const {
+[[gnu::always_inline]] inline void Pipeline::sort_plain(Express& packet, const std::uint8_t* begin) const {
     const Ipv4Header& ip = *reinterpret_cast<const Ipv4Header*>(begin + kEthernet);
     packet.length = ip.total_length.host();
     if (ip.destination == home_agent_) {
-        return lane_of_tunnelled(packet, *reinterpret_cast<const TunnelHeaders*>(begin + kEthernet));
+        return sort_tunnelled(packet, *reinterpret_cast<const TunnelHeaders*>(begin + kEthernet));
     }
     packet.binding = directory_.home_slot(ip.to());
     if (packet.binding == nullptr) [[unlikely]] {
-        return Express::Lane::general;
+        return;
     }
     rte_prefetch0(packet.binding);
     // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where the
     // tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
     __builtin_prefetch(begin - sizeof(TunnelHeaders), 1);
     rte_mbuf_prefetch_part2(packet.mbuf);
-    routes_.prefetch(ip.from());
-    return Express::Lane::encap;
+    routes_.prefetch(ip.source);
+    packet.lane = Express::Lane::encap;
 }
 
-[[gnu::always_inline]] inline Express::Lane Pipeline::lane_of_tunnelled(Express& packet,
-                                                                        const TunnelHeaders& headers) const {
+[[gnu::always_inline]] inline void Pipeline::sort_tunnelled(Express& packet, const TunnelHeaders& headers) const {
     if (headers.ip.protocol != kProtocolUdp || packet.length < sizeof headers + sizeof(Ipv4Header) ||
         headers.udp.destination_port != tunnel_port_ || !plain_tunnel_data(headers.tunnel)) {
-        return Express::Lane::general;
+        return;
     }
     const auto& inner = *reinterpret_cast<const Ipv4Header*>(&headers + 1);
     rte_prefetch0(&inner + 1);
     packet.binding = directory_.home_slot(inner.from());
-    routes_.prefetch(inner.to());
+    routes_.prefetch(inner.destination);
     if (packet.binding == nullptr) [[unlikely]] {
-        return Express::Lane::general;
+        return;
     }
     rte_prefetch0(packet.binding);
-    return Express::Lane::decap;
+    packet.lane = Express::Lane::decap;
 }
 
 void Pipeline::change_egress(wire::Ipv4Address to) {
@@ -230,8 +218,7 @@ void Pipeline::open_egress(std::uint16_t number, wire::Ipv4Address next_hop) {
         return;
     }
     egress_.mtu = port.mtu;
-    egress_.tunnel_mtu =
-        static_cast<std::uint16_t>(std::max<unsigned>(port.mtu, sizeof(TunnelHeaders)) - sizeof(TunnelHeaders));
+    egress_.tunnel_mtu = port.mtu - std::min<std::uint32_t>(port.mtu, sizeof(TunnelHeaders));
     egress_.header = {neighbour.mac(), port.mac, be16{kEtherTypeIpv4}};
     egress_.outer = OuterFrame{egress_.header, shared_->settings};
     egress_.checksum_offload = port.tx_checksum_offload;

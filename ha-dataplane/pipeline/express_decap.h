@@ -7,7 +7,6 @@
 
 /// The express lane's way up: of express.cpp's one loop, and inlined there.
 namespace homeward::pipeline {
-namespace {
 
 /// What the general stages alone deal with: options, fragments, ICMP (echoes), nesting, SYNs, our own tunnel port.
 [[gnu::always_inline]] inline bool may_leave_tunnel_plainly(const Ipv4Header& inner, unsigned length,
@@ -39,8 +38,6 @@ namespace {
             sum == 0xffff);
 }
 
-}  // namespace
-
 /// Everything that does not depend on the way out.
 [[gnu::always_inline]] inline bool Pipeline::may_decap(const Express& packet, const TunnelHeaders& headers,
                                                        const Ipv4Header& inner, unsigned length) const {
@@ -62,7 +59,7 @@ namespace {
     if (!may_decap(packet, headers, inner, length)) [[unlikely]] {
         return false;
     }
-    find_egress(inner.to());
+    find_egress(inner.destination);
     if (length > egress_.mtu) [[unlikely]] {
         return false;
     }

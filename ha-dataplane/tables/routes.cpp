@@ -11,18 +11,44 @@ Routes::Routes() : root_(std::make_unique<Cell[]>(kRootCells)) {
     for (unsigned i = 0; i < kRootCells; ++i) {
         root_[i].store(Route{}.bits(), std::memory_order_relaxed);
     }
+    for (std::uint32_t octet = 0; octet < foreign_.size(); ++octet) {
+        foreign_[octet].store(wire::Ipv4Address{octet << 24}.is_unicast(), std::memory_order_relaxed);
+    }
 }
 
 Routes::~Routes() = default;
 
 void Routes::put(const wire::Ipv4Prefix& prefix, Route route) {
-    rules_[prefix] = route;
+    const auto [rule, added] = rules_.try_emplace(prefix, route);
+    if (route.kind() == RouteKind::local) {
+        note_local(prefix, 1);
+    }
+    if (!added && rule->second.kind() == RouteKind::local) {
+        note_local(prefix, -1);
+    }
+    rule->second = route;
     fill(prefix, route.with_length(prefix.length), false);
 }
 
 void Routes::remove(const wire::Ipv4Prefix& prefix) {
-    if (rules_.erase(prefix) != 0) {
-        fill(prefix, covering(prefix), true);
+    const auto rule = rules_.find(prefix);
+    if (rule == rules_.end()) {
+        return;
+    }
+    const bool local = rule->second.kind() == RouteKind::local;
+    rules_.erase(rule);
+    fill(prefix, covering(prefix), true);
+    if (local) {
+        note_local(prefix, -1);
+    }
+}
+
+/// A local route comes, before its cells do, or went.
+void Routes::note_local(const wire::Ipv4Prefix& prefix, int change) {
+    for (std::uint32_t octet = prefix.first().host() >> 24; octet <= prefix.last().host() >> 24; ++octet) {
+        locals_[octet] += static_cast<std::uint32_t>(change);
+        const bool unicast = wire::Ipv4Address{octet << 24}.is_unicast();
+        foreign_[octet].store(unicast && locals_[octet] == 0, std::memory_order_release);
     }
 }
 

@@ -33,6 +33,7 @@ static inline __attribute__((always_inline)) __u32 homeward_leading_zeros(__u32 
     __u32 zeros = 0;
 
     for (__u32 step = 16; step; step >>= 1) {
+        /* NOLINTNEXTLINE(modernize-use-auto): this is C, too */
         const __u32 none = (__u32)(((__u64)(number >> (32 - step)) - 1) >> 63); /* in the upper `step` bits */
 
         number <<= none * step;

@@ -41,6 +41,31 @@ TEST(Routes, AWordHoldsARoute) {
 }
 
 /// Adds, replaces and removes at random in a small part of the address space, so that prefixes nest and collide.
+TEST(Routes, ForeignIsNobodysOfOurs) {
+    Routes routes;
+    const auto foreign = [&](const char* address) {
+        return routes.reader().foreign(wire::be32{Ipv4Address::parse(address)->host()});
+    };
+    const auto prefix = [](const char* text) { return *Ipv4Prefix::parse(text); };
+    for (const char* address : {"0.0.0.1", "127.0.0.1", "224.0.0.5", "255.255.255.255"}) {
+        EXPECT_FALSE(foreign(address)) << address;
+    }
+    EXPECT_TRUE(foreign("192.0.2.1"));
+
+    routes.put(prefix("192.0.2.1/32"), Route{RouteKind::local});
+    routes.put(prefix("192.168.0.1/32"), Route{RouteKind::local});
+    EXPECT_FALSE(foreign("192.0.2.1"));
+    EXPECT_FALSE(foreign("192.51.100.7"));  // may be: it has to be looked up
+    EXPECT_TRUE(foreign("198.51.100.7"));
+
+    routes.put(prefix("192.0.2.1/32"), Route{RouteKind::local});  // again
+    routes.remove(prefix("192.0.2.1/32"));
+    EXPECT_FALSE(foreign("192.0.2.1"));
+    routes.put(prefix("192.168.0.1/32"), Route{RouteKind::unicast, 1});  // no longer ours
+    EXPECT_TRUE(foreign("192.0.2.1"));
+    EXPECT_FALSE(foreign("127.0.0.1"));
+}
+
 TEST(Routes, AgreesWithTheNaiveList) {
     std::mt19937 random{4711};
     Routes routes;

@@ -64,8 +64,9 @@ struct Entry {
 /// /16 gets a fine index, an empty one is a single slot. Eight intervals fit a cache line and are searched as they
 /// are. Rules by the thousand have few different choices; each is kept once, apart from the candidates that name their
 /// rules, so that the choices of a large table stay in the first-level cache. With 100,000 scattered rules a lookup
-/// thus reads a slot, a line of intervals and a choice that is at hand; with a dense block of hosts two slots. A table
-/// of a few rules has no index at all.
+/// thus reads a slot, a line of intervals and a choice that is at hand; with a dense block of hosts two slots. The
+/// addresses that a few rules tell apart are cut into equal parts of a line each, and a lookup is one line and a
+/// choice.
 class Table {
   public:
     /// Fails when more than kMaxCandidates candidates would be needed at one prefix; the text names it and the rules.
@@ -86,6 +87,9 @@ class Table {
     Cursor begin(wire::Ipv4Address correspondent) const noexcept;
     void descend(Cursor& cursor) const noexcept;
     const Choice& settle(const Cursor& cursor) const noexcept;
+    /// Whether the table is in lines, and then `first`.
+    bool lined() const noexcept { return parts_ != 0; }
+    const Choice& first_in_line(wire::Ipv4Address correspondent) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
     bool small() const noexcept { return small_; }
     /// What Mode::spread_by_rate goes by.
@@ -105,6 +109,7 @@ class Table {
     /// One cache line of them.
     static constexpr std::size_t kLeafIntervals = 8;
     static constexpr std::size_t kSmallIntervals = 128;
+    static constexpr unsigned kMostPartBits = 6;
 
     /// Addresses as signed numbers of the same order: SSE2 compares no others.
     static constexpr std::int32_t in_order(std::uint32_t address) noexcept {
@@ -123,6 +128,13 @@ class Table {
         std::uint8_t shift = 0;
         std::uint16_t last = 1;
     };
+    /// The intervals of a part of a small table's addresses.
+    struct alignas(64) Line {
+        /// Where those behind the first begin, in_order. The last one is never read as such; none is behind the last
+        /// address.
+        std::array<std::int32_t, kLeafIntervals> behind;
+        std::array<std::uint32_t, kLeafIntervals> choice;  ///< as in Interval
+    };
     /// Half a cache line, so that none takes two.
     struct alignas(32) Held {
         Choice choice;
@@ -133,6 +145,9 @@ class Table {
         std::uint32_t list;
     };
 
+    [[gnu::cold]] const Line* line_outside(std::uint32_t address) const noexcept {
+        return &lines_[parts_ + (address < block_ ? 0 : 1)];
+    }
     const Slot* root_of(std::uint32_t address) const noexcept;
     const Slot* leaf_below(const Slot* slot, std::uint32_t address) const noexcept;
     std::size_t interval_of(const Slot& leaf, std::uint32_t address) const noexcept;
@@ -141,7 +156,10 @@ class Table {
     std::uint8_t root_shift_ = 0;   ///< address bits below the choice of a root slot
     bool small_ = true;             ///< at most kSmallIntervals
     std::uint64_t root_slots_ = 0;  ///< slots_[0, root_slots_) are the block's
-    std::array<Slot, 2> outside_;   ///< of the addresses below and above the block
+    std::uint64_t parts_ = 0;       ///< lines_[0, parts_) are the block's, the last two of what is below and above it
+    std::uint8_t part_shift_ = 0;   ///< address bits below the choice of a part
+    std::vector<Line> lines_;
+    std::array<Slot, 2> outside_;  ///< of the addresses below and above the block
     std::vector<Slot> slots_;
     std::vector<Interval> intervals_;
     std::vector<Held> choices_;          ///< lists one behind the other; each ends with an unconditional choice
@@ -164,6 +182,27 @@ class Table::Cursor {
     std::uint32_t address_ = 0;
     const Slot* slot_ = nullptr;
 };
+
+[[gnu::always_inline]] inline const Choice& Table::first_in_line(wire::Ipv4Address correspondent) const noexcept {
+    const std::uint32_t address = correspondent.host();
+    const std::uint64_t part = std::uint64_t{address ^ block_} >> part_shift_;
+    const Line* line = part < parts_ ? &lines_[part] : line_outside(address);
+#if defined(__SSE2__)
+    const __m128i wanted = _mm_set1_epi32(in_order(address));
+    const auto behind = [&](std::size_t at) {
+        return _mm_cmpgt_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(&line->behind[at])), wanted);
+    };
+    const __m128i halves = _mm_packs_epi32(behind(0), behind(4));
+    const auto after = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(halves, halves)));
+#else
+    unsigned after = 0;
+    for (std::size_t i = 0; i < kLeafIntervals; ++i) {
+        after |= (line->behind[i] > in_order(address) ? 1U : 0U) << i;
+    }
+#endif
+    constexpr unsigned kLast = 1U << (kLeafIntervals - 1);
+    return choices_[line->choice[static_cast<unsigned>(__builtin_ctz(after | kLast))]].choice;
+}
 
 [[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {
     const std::uint64_t chosen = std::uint64_t{address ^ block_} >> root_shift_;
@@ -222,6 +261,9 @@ class Table::Cursor {
 }
 
 [[gnu::always_inline]] inline const Choice& Table::first(wire::Ipv4Address correspondent) const noexcept {
+    if (lined()) {
+        return first_in_line(correspondent);
+    }
     const std::uint32_t address = correspondent.host();
     return settle({address, leaf_below(root_of(address), address)});
 }

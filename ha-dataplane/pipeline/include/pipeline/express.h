@@ -35,7 +35,7 @@ struct Express {
     rte_mbuf* mbuf = nullptr;
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;
-    std::uint16_t length = 0;  ///< of the IP packet
+    std::uint32_t length = 0;  ///< of the IP packet
     Lane lane = Lane::general;
     // Only while policies are looked up in advance.
     const policy::Table* table = nullptr;  ///< encap: the one in which `cursor` stands at the source's leaf; null: none
@@ -54,8 +54,8 @@ struct Egress {
     std::uint64_t gateway_route = 0;  ///< bits of the tables::Route; 0: none yet, or one without a gateway
     std::uint64_t route = 0;          ///< the same, whatever route it is
     std::uint32_t next_hop = 0;
-    std::uint16_t mtu = 0;         ///< bytes of IP packet; 0: the express lane cannot use it
-    std::uint16_t tunnel_mtu = 0;  ///< the same for a packet that is to go into a tunnel
+    std::uint32_t mtu = 0;         ///< bytes of IP packet; 0: the express lane cannot use it
+    std::uint32_t tunnel_mtu = 0;  ///< the same for a packet that is to go into a tunnel
     TxList* list = nullptr;
     EthernetHeader header{};
     OuterFrame outer;                ///< the same header and a tunnel's
@@ -73,11 +73,13 @@ struct Egress {
 
 /// What packets of one kind add to the counters.
 struct Tally {
-    std::uint64_t both = 0;  ///< packets 32 | bytes 32, for one addition
+    std::uint32_t packets = 0;
+    std::uint32_t bytes = 0;
 
-    void add(unsigned length) noexcept { both += std::uint64_t{1} << 32 | length; }
-    std::uint64_t packets() const noexcept { return both >> 32; }
-    std::uint64_t bytes() const noexcept { return both & 0xffffffff; }
+    void add(unsigned length) noexcept {
+        ++packets;
+        bytes += length;
+    }
 };
 
 /// What a burst adds to them.

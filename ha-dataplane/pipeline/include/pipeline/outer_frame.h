@@ -25,7 +25,7 @@ class OuterFrame {
     /// What differs from packet to packet.
     struct Packet {
         std::uint64_t tos;     ///< 8 bits; as wide as the word it becomes part of, so that it stays in a register
-        std::uint16_t length;  ///< of the outer IP packet
+        std::uint32_t length;  ///< of the outer IP packet
         std::uint16_t id;
         tables::UplinkWord uplink;
     };
@@ -33,21 +33,19 @@ class OuterFrame {
     OuterFrame() = default;
     OuterFrame(const EthernetHeader& ethernet, const ipc::Settings& settings) noexcept;
 
-    /// Everything but the IPv4 header's checksum, which is 0. The UDP checksum is 0 too, or with `pseudo_sum` the
+    /// Everything but the IPv4 header's checksum, which is 0. The UDP checksum is 0 too, or with `kPseudoSum` the
     /// pseudo header's sum, to which a device adds the rest.
-    [[gnu::always_inline]] void write(std::uint8_t* at, const Packet& packet, bool pseudo_sum) const noexcept {
+    template <bool kPseudoSum>
+    [[gnu::always_inline]] void write(std::uint8_t* at, const Packet& packet) const noexcept {
         // Raw values: the bytes as they are stored. Kept in registers throughout.
         const auto care_of = static_cast<std::uint32_t>(packet.uplink.bits() >> 32);
         const auto port = static_cast<std::uint32_t>(packet.uplink.bits()) & 0xffff0000;
         const std::uint32_t udp_length =
             __builtin_bswap16(static_cast<std::uint16_t>(packet.length - sizeof(Ipv4Header)));
-        std::uint64_t sum = 0;
-        if (pseudo_sum) [[likely]] {
-            sum = pseudo_sum_of(care_of, udp_length);
-        }
+        const std::uint64_t sum = kPseudoSum ? pseudo_sum_of(care_of, udp_length) : 0;
         store(at, words_[0]);
         store(at + 8, words_[1] | packet.tos << 56);
-        store(at + 16, words_[2] | __builtin_bswap32(std::uint32_t{packet.length} << 16 | packet.id));
+        store(at + 16, words_[2] | __builtin_bswap32(packet.length << 16 | packet.id));
         store(at + 24, words_[3]);
         store(at + 30, care_of);
         store(at + 34, words_[4] | port | std::uint64_t{udp_length} << 32 | sum << 48);

@@ -86,22 +86,24 @@ class Pipeline {
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
     void sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const;
-    Express::Lane lane_of(Express& packet, const std::uint8_t* begin) const;
-    Express::Lane lane_of_tunnelled(Express& packet, const TunnelHeaders& headers) const;
+    void sort_plain(Express& packet, const std::uint8_t* begin) const;
+    void sort_tunnelled(Express& packet, const TunnelHeaders& headers) const;
     void count_carried();
-    void sort_group(rte_mbuf** frames, unsigned first, unsigned count, std::uint64_t our_mac);
-    unsigned send_group(std::uint16_t port, rte_mbuf** frames, unsigned first, unsigned end, unsigned done);
-    void begin_policies(unsigned first, unsigned count);
-    void descend_policies(unsigned first, unsigned count);
+    bool send_express(const Express& packet);
+    void look_up_policies(unsigned at, unsigned count);
+    static void begin_policy(Express& packet);
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
     bool express_decap(const Express& packet);
-    const policy::Choice& choice_of(const Express& packet, const policy::Table& table);
-    bool comes_from_us(wire::Ipv4Address source) const;
-    Chosen choose(const Express& packet);
+    const policy::Choice& choice_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
+    bool may_come_from(const Ipv4Header& ip) const;
+    Chosen choose(const Express& packet, wire::Ipv4Address source);
     bool express_encap(const Express& packet);
-    void enter_tunnel(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
-    void finish_in_software(rte_mbuf& mbuf, TunnelHeaders& headers);
-    void find_egress(wire::Ipv4Address to);
+    OuterFrame::Packet outer_of(const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
+    void enter_tunnel(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink,
+                      std::uint8_t* begin);
+    void enter_tunnel_by_hand(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink,
+                              std::uint8_t* begin);
+    void find_egress(be32 to);
     void change_egress(wire::Ipv4Address to);
     void open_egress(std::uint16_t port, wire::Ipv4Address next_hop);
     void leave(rte_mbuf* frame, int further, unsigned bytes);

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <vector>
@@ -37,10 +38,6 @@ class Route {
     }
 
     constexpr RouteKind kind() const noexcept { return static_cast<RouteKind>(bits_ >> 1 & 0xf); }
-    /// Whether these are the bits of a unicast route. Those of a pointer inside the table never are.
-    static constexpr bool is_unicast(std::uint64_t bits) noexcept {
-        return (bits & 0x1f) == (1 | static_cast<std::uint64_t>(RouteKind::unicast) << 1);
-    }
     constexpr unsigned length() const noexcept { return bits_ >> 5 & 0x3f; }
     constexpr std::uint16_t port() const noexcept { return static_cast<std::uint16_t>(bits_ >> 11); }
     constexpr wire::Ipv4Address gateway() const noexcept {
@@ -101,14 +98,18 @@ class Routes {
                    bool removing);
     Group* split(Cell& cell);
 
+    void note_local(const wire::Ipv4Prefix& prefix, int change);
+
     std::unique_ptr<Cell[]> root_;
+    std::array<std::atomic<bool>, 256> foreign_;  ///< by an address's first octet: see Reader::foreign
+    std::array<std::uint32_t, 256> locals_{};     ///< writer only: local routes by first octet
     std::map<wire::Ipv4Prefix, Route> rules_;     ///< writer only
     std::vector<std::unique_ptr<Group>> groups_;  ///< writer only
 };
 
 class Routes::Reader {
   public:
-    explicit Reader(const Routes& routes) noexcept : root_(routes.root_.get()) {}
+    explicit Reader(const Routes& routes) noexcept : root_(routes.root_.get()), foreign_(routes.foreign_.data()) {}
 
     [[gnu::always_inline]] Route lookup(wire::Ipv4Address address) const noexcept {
         const std::uint64_t cell = root_[address.host() >> 16].load(std::memory_order_acquire);
@@ -117,18 +118,29 @@ class Routes::Reader {
         }
         return Route::from_bits(cell);
     }
+    /// A quick answer for nearly every source: unicast, and none of our own addresses. False: it must be looked up.
+    [[gnu::always_inline]] bool foreign(const wire::be32& address) const noexcept {
+        return foreign_[*reinterpret_cast<const std::uint8_t*>(&address)].load(std::memory_order_relaxed);
+    }
     /// Inlined before the compiler finds that a function with nothing but a prefetch in it has no effect.
     [[gnu::always_inline]] void prefetch(wire::Ipv4Address address) const noexcept {
         __builtin_prefetch(&root_[address.host() >> 16]);
     }
-
+    /// The same; reads only the first two bytes of what may go on in another line.
+    [[gnu::always_inline]] void prefetch(const wire::be32& address) const noexcept {
+        std::uint16_t half = 0;
+        std::memcpy(&half, &address, sizeof half);
+        __builtin_prefetch(&root_[wire::be16::from_raw(half).host()]);
+    }
     /// What `lookup` gives when it is in the first step's cell, else no route's word.
-    [[gnu::always_inline]] std::uint64_t first_cell(wire::Ipv4Address address) const noexcept {
-        return root_[address.host() >> 16].load(std::memory_order_acquire);
+    [[gnu::always_inline]] std::uint64_t first_cell(wire::be32 address) const noexcept {
+        return root_[wire::be16::from_raw(static_cast<std::uint16_t>(address.raw())).host()].load(
+            std::memory_order_acquire);
     }
 
   private:
     const Cell* root_;
+    const std::atomic<bool>* foreign_;
 };
 
 inline Routes::Reader Routes::reader() const noexcept {
