@@ -99,6 +99,7 @@ class Weights {
         bits_ = (bits_ & ~(std::uint32_t{kMax} << 4 * place)) | (weight & kMax) << 4 * place;
     }
     constexpr std::uint32_t bits() const noexcept { return bits_; }
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated comparison with 0 for a pointer's
     friend constexpr auto operator<=>(Weights, Weights) noexcept = default;
 
   private:
