@@ -98,7 +98,7 @@ bench-veth: deps  ## the home agent beside testpmd and other tunnels, over veth 
 	ninja -C $(BUILD) bench-veth
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/veth/run.py --build $(BUILD)
 
-bench-handover: deps  ## interruptions by moves, beside MPTCP, wireguard-go and plain routes (root, 11 minutes)
+bench-handover: deps  ## interruptions by moves, beside MPTCP, wireguard-go and plain routes (root, 16 minutes)
 	tools/build $(BUILD) $(SETUP)
 	ninja -C $(BUILD) bench-handover
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/handover/run.py --build $(BUILD)
