@@ -4,7 +4,7 @@ same emulated links.
 
     run.py [--build DIRECTORY] [--only NAME,...] [--parts NAME,...] [--events N]
 
-Writes handover.json and handover_*.png into BUILD/bench. Needs root; 11 minutes. docs/handover.md says what is measured.
+Writes handover.json and handover_*.png into BUILD/bench. Needs root; 16 minutes. docs/handover.md says what is measured.
 """
 
 import argparse
