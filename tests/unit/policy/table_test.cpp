@@ -38,7 +38,8 @@ void expect_same(const Policy& policy, const Table& table, const FlowKey& flow) 
     const std::uint32_t expected = walk(policy, flow);
     ASSERT_EQ(found.rule, expected) << describe(flow);
     ASSERT_EQ(found.uplinks, uplinks_of(policy, expected)) << describe(flow);
-    ASSERT_EQ(Table::decide(table.first(flow.correspondent), flow), static_cast<const Choice&>(found)) << describe(flow);
+    ASSERT_EQ(Table::decide(table.first(flow.correspondent), flow), static_cast<const Choice&>(found))
+        << describe(flow);
 }
 
 /// The answer a longest-prefix map of the entries gives.
