@@ -71,7 +71,7 @@ std::string read_engine_name(const Value& value) {
 void read_links(const Value& value, const std::vector<UplinkConfig>& uplinks, Engine& out) {
     for (const auto& [name, item] : Map::named(value)) {
         const bool known =
-            std::any_of(uplinks.begin(), uplinks.end(), [&](const auto& each) { return each.name == name; });
+            std::any_of(uplinks.begin(), uplinks.end(), [&name = name](const auto& each) { return each.name == name; });
         if (!known) {
             item.fail("no uplink is called so");
         }

@@ -27,6 +27,24 @@ routing::Settings routing_settings(const config::MobileNode& config) {
     return settings;
 }
 
+/// What an earlier run had not put back: routing rules, /etc/resolv.conf.
+void tell_leftovers(int rules, bool resolver) {
+    if (rules > 0) {
+        spdlog::info("removed {} routing rules that an earlier run left behind", rules);
+    }
+    if (resolver) {
+        spdlog::info("put back /etc/resolv.conf, which an earlier run had replaced");
+    }
+}
+
+std::vector<handover::Uplink> uplinks_of(const config::MobileNode& config) {
+    std::vector<handover::Uplink> uplinks;
+    for (const config::UplinkConfig& uplink : config.uplinks) {
+        uplinks.push_back({uplink.name, uplink.label});
+    }
+    return uplinks;
+}
+
 }  // namespace
 
 Status Agent::load_steering() {
@@ -168,12 +186,7 @@ Status Agent::start() {
     if (Status status = close_kill_switch(); !status) {
         return status;
     }
-    if (const int left = routing_->clean(); left > 0) {
-        spdlog::info("removed {} routing rules that an earlier run left behind", left);
-    }
-    if (resolver_.restore()) {
-        spdlog::info("put back /etc/resolv.conf, which an earlier run had replaced");
-    }
+    tell_leftovers(routing_->clean(), resolver_.restore());
     if (!steering_) {
         spdlog::warn("packets are classified in user space: {}", steering_reason_);
     }
@@ -198,11 +211,7 @@ Status Agent::start() {
         return watch.error();
     }
     watch_ = std::make_unique<uplinks::LinkWatch>(std::move(*watch));
-    std::vector<handover::Uplink> uplinks;
-    for (const config::UplinkConfig& uplink : config_.uplinks) {
-        uplinks.push_back({uplink.name, uplink.label});
-    }
-    coordinator_ = std::make_unique<handover::Coordinator>(std::move(uplinks), config_.hold_down);
+    coordinator_ = std::make_unique<handover::Coordinator>(uplinks_of(config_), config_.hold_down);
     paths_ = make_paths();
     if (Status status = open_signal(); !status) {
         return status;

@@ -15,9 +15,7 @@ namespace homeward::bpf {
 namespace {
 
 using policy::FlowKey;
-using policy::LabelList;
 using policy::Policy;
-using policy::Rule;
 
 constexpr std::uint8_t kWlan = 1, kCellular = 2;
 constexpr std::uint8_t kNoneQueue = 2;

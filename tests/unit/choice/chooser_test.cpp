@@ -104,7 +104,7 @@ TEST(Chooser, AnotherAccessPointOfTheSameUplinkIsNoHandover) {
     step(chooser, 0, uplinks);
     const std::uint64_t before = chooser.changes();
     for (int t = 1; t < 20; ++t) {
-        uplinks[0].bssid = static_cast<selection::Bssid>(1 + t / 2);
+        uplinks[0].bssid = 1 + static_cast<selection::Bssid>(t) / 2;
         step(chooser, t, uplinks);
         EXPECT_EQ(chooser.serving(), kWlan);
     }

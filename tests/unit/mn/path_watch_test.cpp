@@ -147,7 +147,7 @@ TEST_F(PathWatchTest, TrafficThatOnlyLeavesIsProbedEvery50ms) {
     const unsigned before = probes[kWlan];
     pass(10s);
     // An answer is life, too: the next probe follows 50 ms after it.
-    EXPECT_NEAR(probes[kWlan] - before, 10'000 / 70, 20);
+    EXPECT_NEAR(probes[kWlan] - before, 10'000 / 70.0, 20);
 }
 
 TEST_F(PathWatchTest, ProbesEndWithTheTraffic) {

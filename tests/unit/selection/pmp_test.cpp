@@ -306,9 +306,8 @@ TEST_F(PmpTest, AGapOfMoreThanTwoPeriodsRestartsTheSequence) {
         MobilityModel expected{settings_.model, settings_.site.path, settings_.site.points};
         const double period = 5.0 * static_cast<double>(row.lookahead + 1);
         const double times[] = {0, period, 2 * period, 2 * period + row.gap, 3 * period + row.gap};
-        double east = 10;
-        for (std::size_t i = 0; i < std::size(times); ++i, east += 20) {
-            const Scene scene = at(times[i], east, 1);
+        for (std::size_t i = 0; i < std::size(times); ++i) {
+            const Scene scene = at(times[i], 10 + 20 * static_cast<double>(i), 1);
             engine.observe(scene);
             if (i == 3 && row.restarts) {
                 expected.restart();
