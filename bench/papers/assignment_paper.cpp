@@ -288,13 +288,14 @@ json assignment_paper(int seeds) {
     constexpr int kEvents = 200;
     constexpr int kBrute = 10'000;
     const int runs = std::min(seeds, 30);
-    Progress progress{"paper 003, assignments", 6 * seeds + seeds + 11 * runs + kBrute / 100};
+    Progress progress{"paper 003, assignments", 6 * seeds + seeds + 11 * runs + kBrute / 100 + kBranchSteps};
     json result;
     result["approximation"] = approximation(seeds, progress);
     result["brute_force"] = brute_force(kBrute, progress);
     result["event"] = drawn_event();
     result["millisecond"] = within_a_millisecond(seeds, progress);
     result["exact_times"] = exact_times(1000);
+    result["branch"] = branch_searches(seeds, progress);
     result["long_run"] = long_runs(runs, kEvents, progress);
     result["events"] = kEvents;
     result["madm"] = disagreement(1000);

@@ -33,6 +33,9 @@ nlohmann::json mobility_paper(int seeds);
 nlohmann::json assignment_paper(int seeds);
 /// Of paper 003: `seeds` runs of `events` arrivals each, under every way to assign.
 nlohmann::json long_runs(int seeds, int events, Progress& progress);
+/// Of paper 003: branch and bound with 13 to 20 distinct flows; steps kBranchSteps times.
+nlohmann::json branch_searches(int seeds, Progress& progress);
+inline constexpr int kBranchSteps = 12;
 /// Microseconds of decisions of every engine in a busy surrounding, with a deadline.
 nlohmann::json decision_times(int decisions);
 /// The same through what the agent has around the engine: what is seen in, a plan for the policy out.

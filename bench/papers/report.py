@@ -5,7 +5,7 @@ import statistics
 
 import drawings
 import statements
-from sample import median_text, percentile_text, ratio_text, text
+from sample import median_text, percentile, percentile_text, ratio_text, text
 
 CONDITIONS_000 = """Packets over two simulated networks; the rates are those that the paper measured of each alone, delays
 (10 and 80 ms) and queues are ours, and so is a service time that varies by half. Files come over TCP with selective
@@ -172,6 +172,7 @@ def assignment_details(report, directory, results):
     one = results["millisecond"]
     report.paragraph(f"Greedy starts and NSGA-II with 20 flows on 3 interfaces in one millisecond: hypervolume "
                      f"{text(one['hypervolume'], 4)}, worst {min(one['hypervolume']):.4f}.")
+    branch_details(report, results["branch"])
     report.table(("long run", "moves an event", "W", "Mbps short", "above the least, of demand", "µs"),
                  [(row["name"], text(row["moves"]), text(row["power_w"], 3), text(row["shortfall"], 3),
                    text(row["above_least"], 3), median_text(row["us"], 0)) for row in results["long_run"]])
@@ -181,3 +182,15 @@ def assignment_details(report, directory, results):
     report.image("003_growth.png", "Diversity and time by size (Figs. 2a, 2b)")
     drawings.moves(directory / "003_moves.png", results["long_run"])
     report.image("003_moves.png", "Moves an event in the long run (Fig. 2c)")
+
+
+def branch_details(report, branch):
+    report.paragraph("Branch and bound with distinct flows, from greedy starts: how often it ends within so many nodes, and is "
+                     "exact then.")
+    report.table(("size", "nodes allowed", "ended", "median nodes", "median ms", "p99 ms"),
+                 [(f"{row['flows']}×{row['interfaces']}", row["budget"], f"{100 * statistics.fmean(row['ended']):.0f} %",
+                   f"{statistics.median(row['nodes']):.0f}", median_text(row["us"], 3, 1e-3),
+                   f"{percentile(row['us'], 0.99) / 1000:.2f}") for row in branch["searches"]])
+    report.paragraph("Hypervolume after one millisecond, NSGA-II from greedy starts alone and after a search of the usual budget: "
+                     + "; ".join(f"{row['flows']}×{row['interfaces']} {text(row['genetic'], 4)}, {text(row['searched'], 4)}"
+                                 for row in branch["millisecond"]) + ".")

@@ -107,6 +107,13 @@ def assignment_floors(results):
         yield f"papers.{name}.8x4.hypervolume", mean(paper_size[name]["hypervolume"]), ""
         yield f"papers.{name}.8x4.recall", mean(paper_size[name]["recall"]), ""
     yield "papers.warm_1ms.20_flows.hypervolume", mean(results["003"]["millisecond"]["hypervolume"]), ""
+    for row in results["003"]["branch"]["searches"]:
+        budget = "" if row["budget"] < 100_000 else "_long"
+        name = f"papers.branch{budget}.{row['flows']}x{row['interfaces']}"
+        yield f"{name}.ended", mean(row["ended"]), ""
+        yield f"{name}.p99", percentile(row["us"], 0.99), "us"
+    for row in results["003"]["branch"]["millisecond"]:
+        yield f"papers.branch_1ms.{row['flows']}x{row['interfaces']}.hypervolume", mean(row["searched"]), ""
     yield ("papers.moves.exact_to_ga100",
            ratio(long_run(results, "exact, fewest moves")["moves"], long_run(results, "GA-100, knee")["moves"]), "")
     yield "papers.exact.equals_brute_force", results["003"]["brute_force"]["equal"], f"of {results['003']['brute_force']['instances']}"

@@ -251,6 +251,7 @@ void read_pareto(const Value& value, const Uplinks& /*uplinks*/, EngineSettings&
                                 {{"slack", &p.choice.slack, 0, 1},
                                  {"exact_pairs_with_moves", &p.with_moves.max_pairs, 0, 1e9},
                                  {"exact_pairs", &p.exact.max_pairs, 0, 1e9},
+                                 {"branch_nodes", &p.branch.max_nodes, 0, 1e9},
                                  {"population", &p.genetic.population, 2, 1000},
                                  {"parents", &p.genetic.parents, 2, 1000},
                                  {"offspring", &p.genetic.offspring, 2, 1000},

@@ -108,6 +108,18 @@ std::int64_t CostModel::power(const Load& load, std::size_t j) const {
                       radio.active_w_per_mbps * load.carried_mbps);
 }
 
+double CostModel::least_power_w(const Load& load, std::size_t j) const {
+    const RadioProfile& radio = offers_[j].radio;
+    if (load.flows == 0 && offers_[j].may_switch_off) {
+        return 0;
+    }
+    const double tail1 = std::min(radio.tail1_w, radio.active_w);
+    const double tail2 = std::min(radio.tail2_w, tail1);
+    const double idle = std::min(radio.idle_w, tail2);
+    const double falls = (radio.active_w - tail1) + (tail1 - tail2) * load.tail1 + (tail2 - idle) * load.tail2;
+    return radio.active_w - load.idle * falls + radio.active_w_per_mbps * load.carried_mbps;
+}
+
 std::int64_t CostModel::shortfall(const Load& load, std::size_t j) const {
     return std::max<std::int64_t>(0, load.demand - bandwidth_[j]);
 }

@@ -5,16 +5,18 @@
 namespace homeward::selection {
 
 ExactFront::ExactFront(const Settings& settings) : settings_(settings) {
-    constexpr std::size_t kSets = 4096;  // 12 distinct flows; more grows once
-    for (std::size_t level = 0; level < 4; ++level) {
-        levels_[level].points.reserve(kSets * 8);
-        levels_[level].begin.reserve(kSets + 1);
-        prices_[level].reserve(kSets);
+    constexpr std::size_t kMost = 32'768;  // where more pairs are allowed than that, a larger problem grows once
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_pairs, kMost));
+    for (std::size_t level = 0; level < levels_.size(); ++level) {
+        const std::size_t room = most / std::max<std::size_t>(1, level - std::min<std::size_t>(level, 1)) + 1;
+        levels_[level].points.reserve(room);  // with so many levels, each has no more pairs than this
+        levels_[level].begin.reserve(room + 1);
+        prices_[level].reserve(room);
     }
-    loads_.reserve(kSets);
-    ideals_.reserve(kSets);
-    others_.reserve(kSets);
-    front_.reserve(1024);
+    loads_.reserve(most);
+    ideals_.reserve(most);
+    others_.reserve(most);
+    front_.reserve(kMostPoints);
 }
 
 /// Lays out the sets; true when those of the call before are of use: then `reused_` of them are.
@@ -191,6 +193,9 @@ bool ExactFront::next_level(std::size_t level, std::uint32_t first, const Deadli
         } else {
             add_many(level, state);
         }
+        if (scratch_.overflowed()) {
+            return false;
+        }
         const auto points = scratch_.points();
         here.points.insert(here.points.end(), points.begin(), points.end());
         here.begin[state + 1] = static_cast<std::uint32_t>(here.points.size());
@@ -235,7 +240,7 @@ bool ExactFront::join(const Deadline& deadline) {
         }
     }
     front_.assign(scratch_.points().begin(), scratch_.points().end());
-    return true;
+    return !scratch_.overflowed();
 }
 
 void ExactFront::park_all() {
@@ -268,6 +273,7 @@ bool ExactFront::solve(const AssignmentProblem& problem, bool with_moves, const 
     if (levels == 1) {
         front_.push_back({levels_[0].points.back().cost, states_ - 1, 0});
     } else if (!join(deadline)) {
+        front_.clear();
         return false;
     }
     complete_ = true;

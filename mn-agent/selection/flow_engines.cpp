@@ -99,9 +99,10 @@ ParetoEngine::ParetoEngine(const Settings& settings, std::uint64_t seed)
       problem_(settings.offers),
       with_moves_(settings.with_moves),
       exact_(settings.exact),
+      branch_(settings.branch),
       genetic_(settings.genetic) {
     warm_.reserve(settings.genetic.population + kMaxInterfaces + 32);
-    front_.reserve(1024);
+    front_.reserve(ExactFront::kMostPoints);
 }
 
 /// Where flows are now, everything on one interface, what greed finds by many weighings, and each flow alone moved from
@@ -135,29 +136,43 @@ void ParetoEngine::warm_starts(const Deadline& deadline) {
     }
 }
 
-void ParetoEngine::solve_genetic(const Deadline& deadline) {
-    // The first and the last generation take as long as they take.
-    constexpr std::uint64_t kUsPerFlow = 4;
-    const Deadline sooner = deadline.sooner(kUsPerFlow * problem_.problem().flows.size());
-    warm_starts(sooner);
-    genetic_.solve(problem_.problem(), warm_, random_, sooner);
-    for (std::size_t i = 0; i < genetic_.size(); ++i) {
-        front_.push_back(genetic_.cost(i).objectives());
+/// What the search left goes in front of all other starts: it is their front, and more.
+void ParetoEngine::start_from_branch() {
+    const std::size_t room = settings_.genetic.population;
+    const std::size_t taken = std::min(branch_.size(), room);
+    warm_.resize(std::min(warm_.size(), room - taken));
+    for (std::size_t i = 0; i < taken; ++i) {
+        warm_.push_back(branch_.assignment(i));
     }
 }
 
-/// Null: the problem is too large for either, or time is up.
-const ExactFront* ParetoEngine::solve_exact(const Deadline& deadline) {
-    const ExactFront* solved = nullptr;
-    if (with_moves_.solve(problem_.problem(), true, deadline)) {
-        solved = &with_moves_;
-    } else if (exact_.solve(problem_.problem(), false, deadline)) {
-        solved = &exact_;
+template <typename Front>
+Assignment ParetoEngine::pick(const Front& front, const Scene& scene) {
+    front_.clear();
+    for (std::size_t i = 0; i < front.size(); ++i) {
+        front_.push_back(front.cost(i).objectives());
     }
-    for (std::size_t i = 0; solved != nullptr && i < solved->size(); ++i) {
-        front_.push_back(solved->cost(i).objectives());
+    return front.assignment(choose(front_, settings_.choice, scene.demand_mbps(), scene.device.battery));
+}
+
+Assignment ParetoEngine::assign(const Scene& scene, const Deadline& deadline) {
+    const AssignmentProblem& problem = problem_.problem();
+    if (with_moves_.solve(problem, true, deadline)) {
+        return pick(with_moves_, scene);
     }
-    return solved;
+    if (exact_.solve(problem, false, deadline)) {
+        return pick(exact_, scene);
+    }
+    // The first and the last generation take as long as they take.
+    constexpr std::uint64_t kUsPerFlow = 4;
+    const Deadline sooner = deadline.sooner(kUsPerFlow * problem.flows.size());
+    warm_starts(sooner);
+    if (branch_.solve(problem, warm_, sooner)) {
+        return pick(branch_, scene);
+    }
+    start_from_branch();
+    genetic_.solve(problem, warm_, random_, sooner);
+    return pick(genetic_, scene);
 }
 
 Decision ParetoEngine::decide(const Scene& scene, Trigger /*trigger*/, const Deadline& deadline) {
@@ -165,14 +180,7 @@ Decision ParetoEngine::decide(const Scene& scene, Trigger /*trigger*/, const Dea
     if (problem_.problem().interfaces.empty()) {
         return hold(scene, Reason::no_candidate);
     }
-    front_.clear();
-    const ExactFront* exact = solve_exact(deadline);
-    if (exact == nullptr) {
-        solve_genetic(deadline);
-    }
-    const std::size_t point = choose(front_, settings_.choice, scene.demand_mbps(), scene.device.battery);
-    Decision decision =
-        problem_.decision(scene, exact != nullptr ? exact->assignment(point) : genetic_.assignment(point));
+    Decision decision = problem_.decision(scene, assign(scene, deadline));
     decision.front = front_;
     return decision;
 }

@@ -15,6 +15,10 @@ void Nondominated::take(const PartialPoint& point) {
         }
     }
     points_.resize(kept);
+    if (kept == room_) {
+        overflowed_ = true;
+        return;
+    }
     points_.insert(points_.begin() + static_cast<std::ptrdiff_t>(place), point);
 }
 

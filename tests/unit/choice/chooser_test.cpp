@@ -207,7 +207,7 @@ class EveryEngine : public ::testing::TestWithParam<std::string_view> {};
 TEST_P(EveryEngine, NamesNoDeadUplinkAndAllocatesNothing) {
     Chooser chooser = chooser_of(GetParam());
     selection::Random random{5};
-    std::array<FlowSeen, 6> flows;
+    std::array<FlowSeen, 12> flows;
     const auto conditions = [&] {
         auto uplinks = seen(random.chance(0.9) ? selection::Known{random.uniform(-95, -40)} : std::nullopt,
                             random.chance(0.9) ? selection::Known{random.uniform(-110, -70)} : std::nullopt);

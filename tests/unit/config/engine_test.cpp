@@ -80,7 +80,7 @@ TEST(Engine, ConstantsReachTheirEngine) {
     unknown_app: {mbps: 1}
   pmp: {cell_m: 4, lookahead: 2, learn_online: true, window: 8}
   hybrid: {horizon: 5 s, exponent: 3, noise_dbm: -90}
-  pareto: {choice: battery, slack: 0.1, exact_pairs: 100, generations: 30, offers: {usual_mbps: [1, 2, 3, 4, 5]}}
+  pareto: {choice: battery, slack: 0.1, exact_pairs: 100, branch_nodes: 500, generations: 30, offers: {usual_mbps: [1, 2, 3, 4, 5]}}
   weights: {bandwidth: 0.6, power: 0.2, moves: 0.2, judgements: [3, 5, 2]}
 )");
     ASSERT_TRUE(node.ok()) << node.error().text;
@@ -126,6 +126,7 @@ TEST(Engine, ConstantsReachTheirEngine) {
     EXPECT_EQ(all.hybrid.rates.noise_dbm, -90);
     EXPECT_EQ(all.pareto.choice.rule, selection::ChoiceRule::battery);
     EXPECT_EQ(all.pareto.exact.max_pairs, 100U);
+    EXPECT_EQ(all.pareto.branch.max_nodes, 500U);
     EXPECT_EQ(all.pareto.offers.usual_mbps[4], 5);
     EXPECT_EQ(all.madm.weights.bandwidth, 0.6);
     EXPECT_EQ(all.judgements[0][2], 5);

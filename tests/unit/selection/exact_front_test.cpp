@@ -181,7 +181,7 @@ TEST(ExactFront, StopsAtTheDeadlineAndStartsAnew) {
 TEST(Nondominated, KeepsWhatNothingBeats) {
     Random random{3};
     for (const std::uint32_t values : {2U, 5U, 40U}) {
-        Nondominated kept{4};
+        Nondominated kept{400};
         std::vector<Cost> naive;
         for (int i = 0; i < 400; ++i) {
             const Cost cost{random.below(values), random.below(values), random.below(3)};
@@ -199,6 +199,19 @@ TEST(Nondominated, KeepsWhatNothingBeats) {
             EXPECT_LE(kept.points()[i - 1].cost.power, kept.points()[i].cost.power);
         }
     }
+}
+
+TEST(Nondominated, SaysWhenThereWasNoRoom) {
+    Nondominated kept{2};
+    kept.insert({{3, 1, 0}, 0, 0});
+    kept.insert({{1, 3, 0}, 0, 0});
+    kept.insert({{2, 1, 0}, 0, 0});
+    EXPECT_FALSE(kept.overflowed()) << "one took another's place";
+    kept.insert({{9, 0, 0}, 0, 0});
+    EXPECT_TRUE(kept.overflowed());
+    EXPECT_EQ(kept.points().size(), 2U);
+    kept.clear();
+    EXPECT_FALSE(kept.overflowed());
 }
 
 TEST(FrontChoice, Rules) {

@@ -120,24 +120,35 @@ TEST_P(EveryEngine, ReturnsWhenTimeRunsOut) {
     }
 }
 
-TEST_P(EveryEngine, AllocatesNothingOnceItRuns) {
-    Selector selector = selector_of(GetParam(), 3);
-    RandomScenes scenes{13};
-    const auto nothing = [](const Observation& /*observation*/, const Decision& /*decision*/) {};
-    drive(selector, scenes, 500, nothing);
-    LinkKey serving;
+/// Nothing but `new` in what observes, decides and reports is counted; `steps` after as many that may make room.
+std::size_t allocations_of(std::string_view engine, std::uint32_t most_flows, int steps) {
+    Selector selector = selector_of(engine, 3);
+    RandomScenes scenes{13, most_flows};
     std::size_t counted = 0;
-    for (int i = 0; i < 500; ++i) {
+    LinkKey serving;
+    for (int i = -steps; i < steps; ++i) {
         const Seconds now = 1000 + i * 0.7;
         const Observation observation = scenes.next(now, serving);
         const std::size_t before = allocations();
         selector.observe(observation);
         const Decision decision = selector.decide(now, Trigger::tick);
-        counted += allocations() - before;
         selector.report({now, decision.serving, true});
+        counted += i < 0 ? 0 : allocations() - before;
         serving = decision.serving;
     }
-    EXPECT_EQ(counted, 0U);
+    return counted;
+}
+
+TEST_P(EveryEngine, AllocatesNothingOnceItRuns) {
+    EXPECT_EQ(allocations_of(GetParam(), 9, 500), 0U);
+    EXPECT_EQ(allocations_of(GetParam(), 30, 60), 0U) << "branch and bound, and NSGA-II";
+    EXPECT_EQ(allocations_of(GetParam(), 120, 20), 0U) << "as many flows as there is room for";
+}
+
+TEST(Allocations, AreCounted) {
+    const std::size_t before = allocations();
+    const auto made = std::make_unique<std::array<int, 3>>();
+    EXPECT_EQ(allocations(), before + 1) << made->size();
 }
 
 TEST_P(EveryEngine, RestoresItsOwnSnapshotAndNoOther) {
@@ -163,6 +174,29 @@ TEST(Catalogue, RefusesWhatAnEngineCannotDoWithout) {
     contradictory.judgements[1] = {1.0 / 9, 1, 9};
     contradictory.judgements[2] = {9, 1.0 / 9, 1};
     EXPECT_EQ(make_engine("ahp", contradictory, 1), nullptr);
+}
+
+TEST(ParetoEngine, AllocatesNothingWithAnyNumberOfFlowsAndInterfaces) {
+    const auto engine = make_engine("pareto", {}, 1);
+    Random random{17};
+    std::uint64_t clock = 0;
+    const auto tick = [](void* context) { return ++*static_cast<std::uint64_t*>(context); };
+    for (int i = 0; i < 400; ++i) {
+        Scene scene;
+        const std::uint32_t interfaces = 1 + random.below(8);
+        for (std::uint32_t j = 1; j <= interfaces; ++j) {
+            scene.links.push_back(wlan(static_cast<InterfaceId>(j), j, -50));
+            scene.links.back().rate_mbps = random.uniform(0.5, 5);
+        }
+        const std::uint32_t flows = random.below(16);
+        for (std::uint32_t id = 1; id <= flows; ++id) {
+            scene.flows.push_back(flow(id, random.uniform(0.1, 2), static_cast<InterfaceId>(random.below(9))));
+        }
+        clock = 0;
+        const std::size_t before = allocations();
+        engine->decide(scene, Trigger::tick, {tick, &clock, 2000});
+        ASSERT_EQ(allocations(), before) << flows << " flows on " << interfaces;
+    }
 }
 
 TEST(ParetoEngine, MovesFlowsOffADyingInterfaceAtOnce) {

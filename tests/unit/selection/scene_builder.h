@@ -59,7 +59,8 @@ inline Observation seen(Seconds at, std::initializer_list<Link> links, LinkKey s
 /// Random conditions with everything that can be missing missing at times.
 class RandomScenes {
   public:
-    explicit RandomScenes(std::uint64_t seed) : random_(seed) {}
+    /// With up to `most_flows` flows at a time.
+    explicit RandomScenes(std::uint64_t seed, std::uint32_t most_flows = 9) : random_(seed), most_flows_(most_flows) {}
 
     Observation next(Seconds at, LinkKey serving) {
         Observation result;
@@ -73,7 +74,7 @@ class RandomScenes {
             }
         }
         result.has_flows = random_.chance(0.7);
-        for (std::uint32_t id = random_.below(3); id < 9; id += 1 + random_.below(3)) {
+        for (std::uint32_t id = random_.below(3); id < most_flows_; id += 1 + random_.below(3)) {
             result.flows.push_back(flow(id, random_.uniform(0.1, 3), static_cast<InterfaceId>(random_.below(5))));
         }
         if (random_.chance(0.7)) {
@@ -111,6 +112,7 @@ class RandomScenes {
     }
 
     Random random_;
+    std::uint32_t most_flows_;
 };
 
 }  // namespace homeward::selection

@@ -72,6 +72,17 @@ struct Load {
     double carried_mbps = 0;
     std::int64_t demand = 0;
     std::uint32_t flows = 0;
+
+    /// Both together on the same interface.
+    Load with(const Load& other) const {
+        return {idle * other.idle,
+                tail1 * other.tail1,
+                tail2 * other.tail2,
+                arrivals + other.arrivals,
+                carried_mbps + other.carried_mbps,
+                demand + other.demand,
+                flows + other.flows};
+    }
 };
 
 /// An assignment problem made ready: flows that cost the same share a class, and every factor is computed once.
@@ -100,7 +111,11 @@ class CostModel {
     /// Adds a flow of class `c` on interface `j`. Classes in ascending order give the same bits for the same flows.
     void add(Load& load, std::size_t c, std::size_t j) const;
     std::int64_t power(const Load& load, std::size_t j) const;
+    /// Watts that no load with these flows in it takes less than: without wakes, and no state above the one before it.
+    double least_power_w(const Load& load, std::size_t j) const;
     std::int64_t shortfall(const Load& load, std::size_t j) const;
+    std::int64_t bandwidth(std::size_t j) const { return bandwidth_[j]; }
+    const RadioProfile& radio(std::size_t j) const { return offers_[j].radio; }
     /// All three objectives. Parked flows fall short by all they ask for.
     Cost evaluate(const Assignment& assignment) const;
     /// Is the class in both models the same flow on the same interfaces?

@@ -24,6 +24,9 @@ class ExactFront {
         std::uint64_t max_pairs = 2'000'000;
     };
 
+    /// A front of more points, which only one with moves is, is too large.
+    static constexpr std::size_t kMostPoints = 4096;
+
     explicit ExactFront(const Settings& settings);
 
     /// False: too large, or out of time. Moves count as a third objective only where `with_moves`.
@@ -82,7 +85,7 @@ class ExactFront {
     std::vector<Load> loads_;
     std::vector<Cost> ideals_;  // the best of each objective in the level below, for each set
     std::vector<Cost> others_;  // the same of the second chain, where the chains meet
-    Nondominated scratch_{1024};
+    Nondominated scratch_{kMostPoints};
     std::vector<Point> front_;
 };
 

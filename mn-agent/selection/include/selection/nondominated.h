@@ -15,12 +15,17 @@ struct PartialPoint {
     std::uint32_t from = 0;
 };
 
-/// Points of which none is as good as another in everything, by ascending power.
+/// Points of which none is as good as another in everything, by ascending power. Never more than it has room for.
 class Nondominated {
   public:
-    explicit Nondominated(std::size_t room) { points_.reserve(room); }
+    explicit Nondominated(std::size_t room) : room_(room) { points_.reserve(room); }
 
-    void clear() { points_.clear(); }
+    void clear() {
+        points_.clear();
+        overflowed_ = false;
+    }
+    /// A point was left out for want of room.
+    bool overflowed() const { return overflowed_; }
     std::span<const PartialPoint> points() const { return points_; }
 
     /// Is a point at least as good in everything? Looks at eight points without a branch: fronts are shorter than that
@@ -57,6 +62,8 @@ class Nondominated {
 
     void take(const PartialPoint& point);
 
+    std::size_t room_;
+    bool overflowed_ = false;
     std::vector<PartialPoint> points_;
 };
 
