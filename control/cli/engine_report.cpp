@@ -15,15 +15,9 @@ std::string reason_text(const Answer& of) {
 }
 
 std::string recent_text(const Answer& engine, const Paint& paint) {
-    Table table({Align::left, Align::left, Align::left, Align::left, Align::right});
+    Table table({Align::left, Align::left, Align::left, Align::left, Align::right},
+                {"when", "from", "to", "why", "flows moved"});
     for (const Answer& change : engine.at("recent").items()) {
-        if (table.empty()) {
-            table.row({{"when", Colour::bold},
-                       {"from", Colour::bold},
-                       {"to", Colour::bold},
-                       {"why", Colour::bold},
-                       {"flows moved", Colour::bold}});
-        }
         table.row({{ago_text(change.number("ago_s").value_or(0))},
                    {change.text("from")},
                    {change.text("to")},
@@ -37,16 +31,9 @@ std::string flows_text(const Answer& engine, const Paint& paint) {
     if (engine.at("flows_reason").present()) {
         return fmt::format("  sees no flows: {}\n", engine.text("flows_reason"));
     }
-    Table table({Align::left, Align::right, Align::right, Align::right, Align::left, Align::left});
+    Table table({Align::left, Align::right, Align::right, Align::right, Align::left, Align::left},
+                {"flow with", "protocol", "port", "Mbit/s", "by", "rule"});
     for (const Answer& flow : engine.at("flows").items()) {
-        if (table.empty()) {
-            table.row({{"flow with", Colour::bold},
-                       {"protocol", Colour::bold},
-                       {"port", Colour::bold},
-                       {"Mbit/s", Colour::bold},
-                       {"by", Colour::bold},
-                       {"rule", Colour::bold}});
-        }
         table.row({{flow.text("correspondent")},
                    {flow.text("protocol")},
                    {flow.text("port")},

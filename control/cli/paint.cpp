@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace homeward::cli {
 
@@ -37,6 +38,19 @@ std::size_t width(std::string_view text) {
 }
 
 }  // namespace
+
+Table::Table(std::vector<Align> columns, const std::vector<std::string>& titles) : columns_(std::move(columns)) {
+    for (const std::string& title : titles) {
+        titles_.push_back({title, Colour::bold});
+    }
+}
+
+void Table::row(std::vector<Cell> cells) {
+    if (rows_.empty() && !titles_.empty()) {
+        rows_.push_back(titles_);
+    }
+    rows_.push_back(std::move(cells));
+}
 
 std::string Table::text(const Paint& paint, std::string_view indent) const {
     std::vector<std::size_t> widths(columns_.size(), 0);

@@ -30,13 +30,15 @@ class Table {
         Colour colour = Colour::none;
     };
 
-    explicit Table(std::vector<Align> columns) : columns_(std::move(columns)) {}
-    void row(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }
+    /// `titles` stand above the first row, if there is one.
+    explicit Table(std::vector<Align> columns, const std::vector<std::string>& titles = {});
+    void row(std::vector<Cell> cells);
     bool empty() const { return rows_.empty(); }
     std::string text(const Paint& paint, std::string_view indent = "") const;
 
   private:
     std::vector<Align> columns_;
+    std::vector<Cell> titles_;
     std::vector<std::vector<Cell>> rows_;
 };
 

@@ -271,17 +271,10 @@ std::string policy_report(const Answer& policy, const Paint& paint) {
     if (!rates.empty()) {
         out += fmt::format("{} {}\n", paint(Colour::bold, "relative rates:"), rates);
     }
-    Table table({Align::right, Align::left, Align::left, Align::left, Align::left, Align::left});
+    Table table({Align::right, Align::left, Align::left, Align::left, Align::left, Align::left},
+                {"rule", "name", "correspondent", "protocol", "ports", "uplinks"});
     const auto rules = policy.at("rules").items();
     for (const Answer& rule : rules) {
-        if (table.empty()) {
-            table.row({{"rule", Colour::bold},
-                       {"name", Colour::bold},
-                       {"correspondent", Colour::bold},
-                       {"protocol", Colour::bold},
-                       {"ports", Colour::bold},
-                       {"uplinks", Colour::bold}});
-        }
         table.row({{rule.text("index")},
                    {rule.text("name")},
                    {rule.text("correspondent")},
