@@ -23,8 +23,7 @@ struct EngineLink {
 /// Which flows an engine that looks at them is shown.
 struct EngineFlows {
     double least_mbps = 0.05;  ///< those that ask for less are left to the default
-    double memory_s =
-        30;  ///< for how long a flow that fell silent, or an uplink that became too small, is not believed
+    double memory_s = 30;      ///< how long a flow that fell silent, or an uplink grown too small, is not believed
     std::uint32_t most = selection::kMaxFlows;  ///< the heaviest; at most kMaxFlows
 };
 

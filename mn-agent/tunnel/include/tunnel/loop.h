@@ -39,9 +39,8 @@ struct LoopSettings {
 /// The tunnel's thread: carries packets between the TUN's queues and the uplinks' sockets.
 ///
 ///     queue k ──read──► usable? ──yes──► Segmenter ► batch k ──sendmmsg──► socket k
-///     (none) ──read──►  └─no─► policy::Table ► batch of the first usable uplink, where the rule says `redundant` of
-///     the
-///                              next one, too; or dropped by name
+///     (none) ──read──►  └─no─► policy::Table ► batch of the first usable uplink, and of the next one where the rule
+///                              says `redundant`; or dropped by name
 ///     socket k ──recvmmsg──► registration, echo reply ► ControlRing
 ///                            tunnel data ► checks, ECN, MSS ► Coalescer ──writev──► TUN
 ///
