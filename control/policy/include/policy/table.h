@@ -151,6 +151,19 @@ class Table {
     const Slot* root_of(std::uint32_t address) const noexcept;
     const Slot* leaf_below(const Slot* slot, std::uint32_t address) const noexcept;
     std::size_t interval_of(const Slot& leaf, std::uint32_t address) const noexcept;
+    template <class Start>
+    static unsigned behind(const Start* starts, std::uint32_t address) noexcept;
+#if defined(__SSE2__)
+    static __m128i four(const Interval* starts) noexcept;
+    static __m128i four(const std::int32_t* starts) noexcept;
+#else
+    static std::int32_t start_of(const Interval& interval) noexcept {
+        return interval.first;
+    }
+    static std::int32_t start_of(std::int32_t start) noexcept {
+        return start;
+    }
+#endif
 
     std::uint32_t block_ = 0;       ///< first address of the aligned block that all boundaries lie in
     std::uint8_t root_shift_ = 0;   ///< address bits below the choice of a root slot
@@ -183,25 +196,43 @@ class Table::Cursor {
     const Slot* slot_ = nullptr;
 };
 
+#if defined(__SSE2__)
+[[gnu::always_inline]] inline __m128i Table::four(const Interval* starts) noexcept {
+    const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(starts));
+    const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(starts + 2));
+    return _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
+}
+
+[[gnu::always_inline]] inline __m128i Table::four(const std::int32_t* starts) noexcept {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(starts));
+}
+#endif
+
+/// Which of eight starts, in order, are behind `address`: bit i, the i-th. Looks at all eight, whatever their count: a
+/// search that ends where it finds costs more in mispredicted branches.
+template <class Start>
+[[gnu::always_inline]] inline unsigned Table::behind(const Start* starts, std::uint32_t address) noexcept {
+#if defined(__SSE2__)
+    const __m128i wanted = _mm_set1_epi32(in_order(address));
+    const __m128i halves =
+        _mm_packs_epi32(_mm_cmpgt_epi32(four(starts), wanted), _mm_cmpgt_epi32(four(starts + 4), wanted));
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(halves, halves)));
+#else
+    unsigned after = 0;
+    for (std::size_t i = 0; i < kLeafIntervals; ++i) {
+        after |= (start_of(starts[i]) > in_order(address) ? 1U : 0U) << i;
+    }
+    return after;
+#endif
+}
+
 [[gnu::always_inline]] inline const Choice& Table::first_in_line(wire::Ipv4Address correspondent) const noexcept {
     const std::uint32_t address = correspondent.host();
     const std::uint64_t part = std::uint64_t{address ^ block_} >> part_shift_;
     const Line* line = part < parts_ ? &lines_[part] : line_outside(address);
-#if defined(__SSE2__)
-    const __m128i wanted = _mm_set1_epi32(in_order(address));
-    const auto behind = [&](std::size_t at) {
-        return _mm_cmpgt_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(&line->behind[at])), wanted);
-    };
-    const __m128i halves = _mm_packs_epi32(behind(0), behind(4));
-    const auto after = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(halves, halves)));
-#else
-    unsigned after = 0;
-    for (std::size_t i = 0; i < kLeafIntervals; ++i) {
-        after |= (line->behind[i] > in_order(address) ? 1U : 0U) << i;
-    }
-#endif
     constexpr unsigned kLast = 1U << (kLeafIntervals - 1);
-    return choices_[line->choice[static_cast<unsigned>(__builtin_ctz(after | kLast))]].choice;
+    return choices_[line->choice[static_cast<unsigned>(__builtin_ctz(behind(line->behind.data(), address) | kLast))]]
+        .choice;
 }
 
 [[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {
@@ -220,27 +251,10 @@ class Table::Cursor {
     return slot;
 }
 
-/// The interval of the leaf that `address` is in: how many behind the first begin at or before it. They are in order,
-/// so those are the first ones. Looks at all eight, whatever the leaf's count: a search that ends where it finds costs
-/// more in mispredicted branches.
+/// The interval of the leaf that `address` is in, the last one of those that do not begin behind it.
 [[gnu::always_inline]] inline std::size_t Table::interval_of(const Slot& leaf, std::uint32_t address) const noexcept {
-    const Interval* intervals = &intervals_[leaf.at];
-#if defined(__SSE2__)
-    const __m128i wanted = _mm_set1_epi32(in_order(address));
-    const auto behind = [&](const Interval* four) {
-        const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(four));
-        const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(four + 2));
-        return _mm_cmpgt_epi32(_mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0))), wanted);
-    };
-    const __m128i halves = _mm_packs_epi32(behind(intervals), behind(intervals + 4));
-    const auto after = static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(halves, halves)));
-#else
-    unsigned after = 0;
-    for (std::size_t i = 1; i < kLeafIntervals; ++i) {
-        after |= (intervals[i].first > in_order(address) ? 1U : 0U) << i;
-    }
-#endif
-    return leaf.at + static_cast<unsigned>(__builtin_ctz(after >> 1 | leaf.last));  // `last` is never 0
+    const unsigned after = behind(&intervals_[leaf.at], address) >> 1;  // the first one begins before all of the leaf
+    return leaf.at + static_cast<unsigned>(__builtin_ctz(after | leaf.last));  // `last` is never 0
 }
 
 [[gnu::always_inline]] inline Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
