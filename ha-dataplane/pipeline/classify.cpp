@@ -152,7 +152,7 @@ void Pipeline::expect_inner(Packet& packet) {
 void Pipeline::expect_destination(Packet& packet) {
     packet.binding = directory_.slot(packet.ip->to());
     rte_prefetch0(packet.binding);
-    routes_.prefetch(packet.ip->to());
+    routes_.prefetch(packet.ip->destination);
     arrived_.push(&packet);
 }
 

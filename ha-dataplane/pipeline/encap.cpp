@@ -27,7 +27,7 @@ void Pipeline::encap_all() {
         const unsigned end = downlink_.count;
         for (unsigned i = done; i < end; ++i) {
             if (choose_uplink(*downlink_.items[i])) {
-                routes_.prefetch(wire::Ipv4Address{downlink_.items[i]->uplink.care_of()});
+                routes_.prefetch(downlink_.items[i]->uplink.wire_care_of());
             }
         }
         for (unsigned i = done; i < end; ++i) {

@@ -194,6 +194,7 @@ void Pipeline::begin_policy(Express& packet) {
     packet.lane = Express::Lane::decap;
 }
 
+/// `egress_` becomes the way to `to`, if it is not already: a route without a gateway leads to many next hops.
 void Pipeline::change_egress(wire::Ipv4Address to) {
     const tables::Route route = routes_.lookup(to);
     const std::uint32_t gateway = route.gateway().host();

@@ -2,7 +2,6 @@
 
 #include "checksum.h"
 #include "pipeline/pipeline.h"
-#include "unicast.h"
 #include "way_out.h"
 
 /// The express lane's way up: of express.cpp's one loop, and inlined there.
@@ -45,7 +44,7 @@ namespace homeward::pipeline {
     return udp_length + sizeof(Ipv4Header) <= packet.length &&
            sizeof(UdpHeader) + sizeof(TunnelHeader) + length <= udp_length && headers.ip.ecn() == 0 &&
            may_leave_tunnel_plainly(inner, length, tunnel_port_) && plain_header_holds(inner) &&
-           packet.binding->has_tuple(headers.ip.source, headers.udp.source_port) && is_unicast(inner.destination) &&
+           packet.binding->has_tuple(headers.ip.source, headers.udp.source_port) && inner.to().is_unicast() &&
            inner.destination != inner.source && directory_.slot(inner.to()) == nullptr &&
            udp_checksum_holds(*packet.mbuf, headers);
 }

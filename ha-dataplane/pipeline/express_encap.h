@@ -49,11 +49,13 @@ namespace homeward::pipeline {
 /// The uplink that the rule names, or the first of the node's order that is up.
 [[gnu::always_inline]] inline Chosen Pipeline::choose(const Express& packet, wire::Ipv4Address source) {
     const tables::Binding& binding = *packet.binding;
-    const bool general = (binding.order.load(std::memory_order_acquire) &
-                          (tables::Binding::kSecondLine | tables::Binding::kNumbered)) != 0;
+    constexpr std::uint32_t kNotHere = tables::Binding::kSecondLine | tables::Binding::kNumbered;
+    if ((binding.order.load(std::memory_order_acquire) & kNotHere) != 0) [[unlikely]] {
+        return {};
+    }
     const tables::Policy* policy = binding.policy.load(std::memory_order_acquire);
-    if (general || policy == nullptr) [[unlikely]] {
-        return general ? Chosen{} : any_uplink(binding, tables::UplinkWord::kUp, tables::UplinkWord::kUp);
+    if (policy == nullptr) [[unlikely]] {
+        return any_uplink(binding, tables::UplinkWord::kUp, tables::UplinkWord::kUp);
     }
     const policy::Choice& choice = choice_of(packet, source, policy->table);
     const policy::Label preferred = choice.preferred;
@@ -72,25 +74,19 @@ namespace homeward::pipeline {
             .uplink = uplink};
 }
 
-/// Puts the tunnel's headers and the Ethernet header in front and sends the packet by `egress_`.
-[[gnu::always_inline]] inline void Pipeline::enter_tunnel(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length,
-                                                          tables::UplinkWord uplink, std::uint8_t* begin) {
-    egress_.outer.write<true>(begin, outer_of(ip, length, uplink));
+/// Puts the tunnel's headers and the Ethernet header in front and sends the packet by `egress_`. `kSummed`: the device
+/// computes both checksums.
+template <bool kSummed>
+[[gnu::always_inline]] inline void Pipeline::enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length,
+                                                          tables::UplinkWord uplink) {
+    auto* begin = reinterpret_cast<std::uint8_t*>(&ip) - OuterFrame::kSize;
+    egress_.outer.write<kSummed>(begin, outer_of(ip, length, uplink));
     forget_offloads(mbuf, egress_.tunnel_flags);
-    mbuf.tx_offload = kTunnelOffload;
-    leave(&mbuf, -static_cast<int>(sizeof(TunnelHeaders)), OuterFrame::kSize + length);
-}
-
-/// Where the device does not compute both checksums.
-[[gnu::noinline]] inline void Pipeline::enter_tunnel_by_hand(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length,
-                                                             tables::UplinkWord uplink, std::uint8_t* begin) {
-    egress_.outer.write<false>(begin, outer_of(ip, length, uplink));
-    forget_offloads(mbuf, egress_.tunnel_flags);
-    if (egress_.checksum_offload) {
+    if (kSummed || egress_.checksum_offload) {
         mbuf.tx_offload = kTunnelOffload;
     }
     leave(&mbuf, -static_cast<int>(sizeof(TunnelHeaders)), OuterFrame::kSize + length);
-    if (!egress_.checksum_offload) {
+    if (!kSummed && !egress_.checksum_offload) {
         finish_checksums(mbuf, *reinterpret_cast<TunnelHeaders*>(begin + sizeof(EthernetHeader)), false,
                          egress_.udp_offload);
     }
@@ -115,11 +111,10 @@ namespace homeward::pipeline {
     }
     decrement_ttl(ip);
     carried_.down.add(length);
-    auto* begin = reinterpret_cast<std::uint8_t*>(&ip) - OuterFrame::kSize;
     if (egress_.pseudo_sum) [[likely]] {
-        enter_tunnel(mbuf, ip, length, chosen.uplink, begin);
+        enter_tunnel<true>(mbuf, ip, length, chosen.uplink);
     } else {
-        enter_tunnel_by_hand(mbuf, ip, length, chosen.uplink, begin);
+        enter_tunnel<false>(mbuf, ip, length, chosen.uplink);
     }
     return true;
 }

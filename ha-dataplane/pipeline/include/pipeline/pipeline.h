@@ -99,10 +99,8 @@ class Pipeline {
     Chosen choose(const Express& packet, wire::Ipv4Address source);
     bool express_encap(const Express& packet);
     OuterFrame::Packet outer_of(const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
-    void enter_tunnel(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink,
-                      std::uint8_t* begin);
-    void enter_tunnel_by_hand(rte_mbuf& mbuf, const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink,
-                              std::uint8_t* begin);
+    template <bool kSummed>
+    void enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     void find_egress(be32 to);
     void change_egress(wire::Ipv4Address to);
     void open_egress(std::uint16_t port, wire::Ipv4Address next_hop);

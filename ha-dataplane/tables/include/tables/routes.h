@@ -122,11 +122,8 @@ class Routes::Reader {
     [[gnu::always_inline]] bool foreign(const wire::be32& address) const noexcept {
         return foreign_[*reinterpret_cast<const std::uint8_t*>(&address)].load(std::memory_order_relaxed);
     }
-    /// Inlined before the compiler finds that a function with nothing but a prefetch in it has no effect.
-    [[gnu::always_inline]] void prefetch(wire::Ipv4Address address) const noexcept {
-        __builtin_prefetch(&root_[address.host() >> 16]);
-    }
-    /// The same; reads only the first two bytes of what may go on in another line.
+    /// Inlined before the compiler finds that a function with nothing but a prefetch in it has no effect. Reads only
+    /// the first two bytes of an address that may go on in another line.
     [[gnu::always_inline]] void prefetch(const wire::be32& address) const noexcept {
         std::uint16_t half = 0;
         std::memcpy(&half, &address, sizeof half);
