@@ -40,7 +40,7 @@ void Pipeline::take_second_up(Packet& packet, const policy::LabelList& names) {
             const tables::UplinkWord word = binding.uplink(slot);
             if (word.up() && word.name() == name) {
                 packet.second = word;
-                packet.tunnel_mtu = std::min(packet.tunnel_mtu, binding.mtu[slot].load(std::memory_order_relaxed));
+                packet.tunnel_mtu = std::min(packet.tunnel_mtu, binding.mtu(slot));
                 return;
             }
         }
@@ -59,7 +59,7 @@ void Pipeline::make_copies(const Packet& packet, const Ipv4Header& inner, std::u
     // A fragment may have to wait for its first one, for which the round that sends again has no place.
     if (resend_ && !inner.is_fragment()) {
         if (rte_mbuf* payload = share_payload(packet); payload != nullptr) {
-            resend_->keep(packet.binding->numbered.load(std::memory_order_relaxed),
+            resend_->keep(packet.binding->rest->numbered.load(std::memory_order_relaxed),
                           {payload, packet.binding, packet.uplink, number, now_});
         }
     }

@@ -130,7 +130,7 @@ bool Pipeline::tuple_matches(Packet& packet) {
         const tables::UplinkWord uplink = binding->uplink(slot);
         if (uplink.has_tuple(care_of, port)) {
             packet.uplink = uplink;
-            packet.tunnel_mtu = binding->mtu[slot].load(std::memory_order_relaxed);
+            packet.tunnel_mtu = binding->mtu(slot);
             return true;
         }
     }
@@ -161,7 +161,7 @@ bool Pipeline::inner_acceptable(Packet& packet, std::uint8_t outer_ecn) {
 
 /// Of what a node sends over several uplinks the first to come counts. Only what is acceptable was noted as come.
 bool Pipeline::is_copy(const Packet& packet, std::uint16_t number) const {
-    const std::uint32_t numbered = packet.through->numbered.load(std::memory_order_acquire);
+    const std::uint32_t numbered = packet.through->rest->numbered.load(std::memory_order_acquire);
     return numbered != 0 && !tables_.numberings().at(numbered).up.first(number, now_ / (tsc_hz_ / 1000));
 }
 

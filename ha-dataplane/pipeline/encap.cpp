@@ -95,7 +95,7 @@ bool Pipeline::take_uplink(Packet& packet, const Wanted* wanted) {
         return false;
     }
     packet.uplink = words[position];
-    packet.tunnel_mtu = binding.mtu[Binding::slot(order, position)].load(std::memory_order_relaxed);
+    packet.tunnel_mtu = binding.mtu(Binding::slot(order, position));
     return true;
 }
 
@@ -214,7 +214,7 @@ void Pipeline::wrap(Packet& packet) {
 /// 0: none. What answers a node in its own tunnel has no `binding`, and no number.
 std::uint16_t Pipeline::number_of(const Packet& packet) const {
     const std::uint32_t index =
-        packet.binding == nullptr ? 0 : packet.binding->numbered.load(std::memory_order_acquire);
+        packet.binding == nullptr ? 0 : packet.binding->rest->numbered.load(std::memory_order_acquire);
     if (index == 0) {
         return 0;
     }

@@ -25,7 +25,7 @@ policy::FlowKey key_of(const Ipv4Header& ip) {
 unsigned fitting(const Binding& binding, std::uint64_t mask, std::uint64_t wanted) {
     unsigned slots = 0;
     for (unsigned slot = 0; slot < Binding::kFirstLine; ++slot) {
-        slots |= static_cast<unsigned>((binding.uplink(slot).bits() & mask) == wanted) << slot;
+        slots |= static_cast<unsigned>((binding.near_uplink(slot).bits() & mask) == wanted) << slot;
     }
     return slots;
 }
@@ -69,8 +69,8 @@ Chosen any_uplink(const tables::Binding& binding, std::uint64_t mask, std::uint6
         return {};
     }
     const unsigned slot = first_in_order(binding.order.load(std::memory_order_acquire), slots);
-    const UplinkWord uplink = binding.uplink(slot);  // the writer may have changed it: it must fit still
-    return {uplink, (uplink.bits() & mask) == wanted ? binding.mtu[slot].load(std::memory_order_relaxed) : 0U};
+    const UplinkWord uplink = binding.near_uplink(slot);  // the writer may have changed it: it must fit still
+    return {uplink, (uplink.bits() & mask) == wanted ? binding.near_mtu(slot) : std::uint16_t{0}};
 }
 
 Chosen uplink_by_list(const tables::Binding& binding, const policy::Choice& first, const Ipv4Header& ip) {

@@ -19,7 +19,7 @@ constexpr std::uint64_t up_as(policy::Label name) {
 /// The uplink that the binding's hint for this name leads to, whatever it is.
 [[gnu::always_inline]] inline Chosen likely_uplink(const tables::Binding& binding, policy::Label name) {
     const unsigned slot = binding.likely_slot(name);
-    return {binding.uplink(slot), binding.mtu[slot].load(std::memory_order_relaxed)};
+    return {binding.near_uplink(slot), binding.near_mtu(slot)};
 }
 
 [[gnu::always_inline]] inline bool is_up_as(tables::UplinkWord uplink, policy::Label name) {

@@ -21,9 +21,9 @@ BindingPage* Directory::new_page() {
         madvise(chunks_.back().get(), kChunk, MADV_HUGEPAGE);  // a kernel without them gives small pages: only slower
         left_ = kChunk / sizeof(BindingPage);
     }
+    BindingPage::Rests& rests = *rests_.emplace_back(std::make_unique<BindingPage::Rests>());
     --left_;
-    ++pages_;
-    return new (static_cast<std::byte*>(chunks_.back().get()) + left_ * sizeof(BindingPage)) BindingPage;
+    return new (static_cast<std::byte*>(chunks_.back().get()) + left_ * sizeof(BindingPage)) BindingPage{rests};
 }
 
 Binding& Directory::make(wire::Ipv4Address address) {
@@ -53,7 +53,8 @@ void Directory::for_each(const std::function<void(Binding&, wire::Ipv4Address)>&
 }
 
 std::size_t Directory::memory_bytes() const noexcept {
-    return sizeof branched_ + kRoot * sizeof(void*) + branches_.size() * sizeof(Branch) + pages_ * sizeof(BindingPage);
+    return sizeof branched_ + kRoot * sizeof(void*) + branches_.size() * sizeof(Branch) +
+           rests_.size() * (sizeof(BindingPage) + sizeof(BindingPage::Rests));
 }
 
 }  // namespace homeward::tables

@@ -174,7 +174,7 @@ void Tables::end_sync() {
     }
     in_sync_ = false;
     for_each_bound([this](Binding& binding, wire::Ipv4Address address) {
-        if (binding.mark != sync_mark_) {
+        if (binding.rest->mark != sync_mark_) {
             clear(binding, address);
         }
     });

@@ -25,7 +25,7 @@ Placement place(const Binding& binding, const ipc::Binding& record) {
         const unsigned slot = Binding::slot(old, position);
         published |= 1U << slot;
         for (unsigned i = 0; i < record.uplink_count; ++i) {
-            if (!placed[i] && record.uplinks[i].binding_id == binding.binding_ids[slot]) {
+            if (!placed[i] && record.uplinks[i].binding_id == binding.rest->binding_ids[slot]) {
                 placement.slot[i] = static_cast<std::uint8_t>(slot);
                 placement.used |= 1U << slot;
                 placed[i] = true;
@@ -122,7 +122,7 @@ Status Tables::put_binding(const ipc::Binding& record) {
 
 /// A node that numbers its packets anew is known anew. False: there is no room for it.
 bool Tables::number(Binding& binding, const ipc::Binding& record) {
-    const std::uint32_t held = binding.numbered.load(std::memory_order_relaxed);
+    const std::uint32_t held = binding.rest->numbered.load(std::memory_order_relaxed);
     if ((record.flags & ipc::kNumbered) == 0) {
         point_to(binding, std::uint32_t{0});
         return true;
@@ -139,11 +139,11 @@ bool Tables::number(Binding& binding, const ipc::Binding& record) {
 }
 
 void Tables::point_to(Binding& binding, std::uint32_t numbered) {
-    const std::uint32_t held = binding.numbered.load(std::memory_order_relaxed);
+    const std::uint32_t held = binding.rest->numbered.load(std::memory_order_relaxed);
     if (held == numbered) {
         return;
     }
-    binding.numbered.store(numbered, std::memory_order_release);
+    binding.rest->numbered.store(numbered, std::memory_order_release);
     if (held != 0) {
         quiescence_.retire([this, held] { numberings_.release(held); });
     }
@@ -154,7 +154,7 @@ void Tables::write_uplinks(Binding& binding, const ipc::Binding& record, Policy*
     placement.order |= (record.flags & ipc::kNumbered) != 0 ? Binding::kNumbered : 0;
     const bool by_id = (record.flags & ipc::kPolicyNamesBindingIds) != 0;
     binding_count_ += binding.bound() ? 0U : 1U;
-    binding.mark = sync_mark_;
+    binding.rest->mark = sync_mark_;
     point_to(binding, policy);
     for (unsigned slot = 0; slot < ipc::kMaxUplinks; ++slot) {
         forget_tuple(binding, slot, record.home_address);
@@ -162,12 +162,12 @@ void Tables::write_uplinks(Binding& binding, const ipc::Binding& record, Policy*
     for (unsigned i = 0; i < record.uplink_count; ++i) {
         const ipc::Uplink& uplink = record.uplinks[i];
         const unsigned slot = placement.slot[i];
-        binding.told_mtu[slot] = uplink.tunnel_mtu;
-        binding.binding_ids[slot] = uplink.binding_id;
+        binding.rest->told_mtu[slot] = uplink.tunnel_mtu;
+        binding.rest->binding_ids[slot] = uplink.binding_id;
         const UplinkWord word{uplink.care_of, uplink.port, by_id ? uplink.binding_id : uplink.label,
                               (uplink.flags & ipc::kUplinkUp) != 0};
         if (binding.uplink(slot).bits() != word.bits()) {
-            binding.uplinks[slot].store(word.bits(), std::memory_order_release);
+            binding.set_uplink(slot, word);
         }
         home_by_tuple_[tuple(uplink.care_of, uplink.port)] = record.home_address;
     }
@@ -176,7 +176,7 @@ void Tables::write_uplinks(Binding& binding, const ipc::Binding& record, Policy*
     binding.order.store(placement.order, std::memory_order_release);
     for (unsigned slot = 0; slot < ipc::kMaxUplinks; ++slot) {
         if ((placement.used >> slot & 1) == 0) {
-            binding.uplinks[slot].store(0, std::memory_order_release);
+            binding.set_uplink(slot, UplinkWord{});
         }
     }
     if ((placement.order & Binding::kNumbered) != 0) {
@@ -197,9 +197,9 @@ void Tables::clear(Binding& binding, wire::Ipv4Address home_address) {
     binding.order.store(0, std::memory_order_release);
     for (unsigned slot = 0; slot < ipc::kMaxUplinks; ++slot) {
         forget_tuple(binding, slot, home_address.host());
-        binding.uplinks[slot].store(0, std::memory_order_release);
+        binding.set_uplink(slot, UplinkWord{});
     }
-    if (binding.numbered.load(std::memory_order_relaxed) != 0) {
+    if (binding.rest->numbered.load(std::memory_order_relaxed) != 0) {
         numberings_.changed();
     }
     point_to(binding, &closed_policy());
@@ -225,8 +225,8 @@ void Tables::refresh_mtu(Binding& binding, std::uint32_t order) {
     std::uint16_t smallest = 0xffff;
     for (unsigned position = 0; position < Binding::count(order); ++position) {
         const unsigned slot = Binding::slot(order, position);
-        const std::uint16_t mtu = mtu_in_force(binding.told_mtu[slot], binding.uplink(slot));
-        binding.mtu[slot].store(mtu, std::memory_order_relaxed);
+        const std::uint16_t mtu = mtu_in_force(binding.rest->told_mtu[slot], binding.uplink(slot));
+        binding.set_mtu(slot, mtu);
         smallest = std::min(smallest, mtu);
     }
     binding.clamp_mtu.store(smallest, std::memory_order_relaxed);

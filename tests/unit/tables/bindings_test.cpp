@@ -119,7 +119,7 @@ TEST_F(BindingsTest, Refusals) {
 TEST_F(BindingsTest, PathMtuIsSoftState) {
     ASSERT_TRUE(tables.put_binding(binding({uplink(1U << 28, 1, 1, 11), uplink(2U << 28, 2, 2, 12, 1400)})).ok());
     const auto mtu = [&](unsigned position) {
-        return slot()->mtu[Binding::slot(slot()->order.load(), position)].load();
+        return slot()->mtu(Binding::slot(slot()->order.load(), position));
     };
     EXPECT_EQ(mtu(0), 1468);
     EXPECT_EQ(slot()->clamp_mtu.load(), 1400);

@@ -70,25 +70,42 @@ const Policy& closed_policy();
 
 /// A node as the workers see it. All fields are written by the tables' one writer.
 ///
+/// This is the line a worker touches, enough for a node with up to four uplinks; what is needed seldom lies apart
+/// (`rest`), and the lines of a page close together: where one in two were a line nobody reads, a million bindings took
+/// twice the cache, and a packet twice as long to get its own (docs/performance.md).
+///
 /// An uplink keeps its slot as long as it keeps its binding id; `order` lists the slots in use in the node's order. A
 /// change writes the uplinks' words first and `order` last, so that a reader in between sees each uplink either as
 /// it was or as it is, and never an empty list while there is an uplink.
-struct alignas(64) Binding {
-    // The line a worker touches first: enough for a node with up to four uplinks.
+class alignas(64) Binding {
+    template <class Self>
+    static auto& word(Self& self, unsigned slot) noexcept {
+        return slot < kFirstLine ? self.uplinks_[slot] : self.rest->uplinks[slot - kFirstLine];
+    }
+    template <class Self>
+    static auto& mtu_of(Self& self, unsigned slot) noexcept {
+        return slot < kFirstLine ? self.mtu_[slot] : self.rest->mtu[slot - kFirstLine];
+    }
+
+  public:
+    static constexpr unsigned kFirstLine = 4;  ///< slots whose words are in this line
+
+    struct Rest {
+        std::array<std::atomic<std::uint64_t>, ipc::kMaxUplinks - kFirstLine> uplinks{};  ///< of the slots behind it
+        std::array<std::atomic<std::uint16_t>, ipc::kMaxUplinks - kFirstLine> mtu{};
+        std::atomic<std::uint32_t> numbered{0};  ///< index in Numberings; 0: tunnel packets have no numbers
+        // Writer only.
+        std::array<std::uint16_t, ipc::kMaxUplinks> told_mtu{};  ///< as control said; 0: Settings::tunnel_mtu
+        std::array<std::uint8_t, ipc::kMaxUplinks> binding_ids{};
+        std::uint32_t mark = 0;  ///< the last synchronisation that named it
+    };
+
     std::atomic<const Policy*> policy{&closed_policy()};  ///< null: the first uplink that is up, in order
     std::atomic<std::uint32_t> order{0};      ///< count in bits 0–3, then 3 bits per position; kSecondLine, kNumbered
     std::atomic<std::uint16_t> clamp_mtu{0};  ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
     std::atomic<std::uint16_t> slot_by_name{0};  ///< a hint: 2 bits at 2 * (name % 8), a slot of this line
-    std::array<std::atomic<std::uint16_t>, ipc::kMaxUplinks> mtu{};      ///< tunnel MTU in force, by slot
-    std::array<std::atomic<std::uint64_t>, ipc::kMaxUplinks> uplinks{};  ///< UplinkWord bits, by slot; last 4: 2nd line
-    // Writer only.
-    std::array<std::uint16_t, ipc::kMaxUplinks> told_mtu{};  ///< as control said; 0: Settings::tunnel_mtu
-    std::array<std::uint8_t, ipc::kMaxUplinks> binding_ids{};
-    std::uint32_t mark = 0;  ///< the last synchronisation that named it
-    // For the stages that number packets.
-    std::atomic<std::uint32_t> numbered{0};  ///< index in Numberings; 0: tunnel packets have no numbers
+    Rest* rest = nullptr;                        ///< never null in a page
 
-    static constexpr unsigned kFirstLine = 4;  ///< slots whose words are in the line touched first
     /// In `order`: a slot behind those is in use.
     static constexpr std::uint32_t kSecondLine = std::uint32_t{1} << 31;
     /// In `order`: `numbered` may not be 0, and the way down is not the express lane's.
@@ -108,23 +125,49 @@ struct alignas(64) Binding {
         const std::uint64_t wanted = UplinkWord::tuple(care_of, port) << 16;
         std::uint64_t closest = ~std::uint64_t{0};
         for (unsigned slot = 0; slot < kFirstLine; ++slot) {
-            closest = std::min(closest, uplinks[slot].load(std::memory_order_acquire) ^ wanted);
+            closest = std::min(closest, uplinks_[slot].load(std::memory_order_acquire) ^ wanted);
         }
         return closest <= 0xffff && wanted != 0;  // an empty word's tuple is 0
     }
     static constexpr unsigned name_shift(std::uint8_t name) noexcept { return 2 * (name & 7U); }
     bool bound() const noexcept { return count(order.load(std::memory_order_acquire)) != 0; }
     UplinkWord uplink(unsigned slot) const noexcept {
-        return UplinkWord{uplinks[slot].load(std::memory_order_acquire)};
+        return UplinkWord{word(*this, slot).load(std::memory_order_acquire)};
     }
-};
-static_assert(sizeof(Binding) == 128, "1M bindings with their directories stay far below 320 bytes each");
-static_assert(offsetof(Binding, uplinks) == 32);
+    /// Of the tunnel, in force, bytes.
+    std::uint16_t mtu(unsigned slot) const noexcept { return mtu_of(*this, slot).load(std::memory_order_relaxed); }
+    /// The same of a slot of this line.
+    UplinkWord near_uplink(unsigned slot) const noexcept {
+        return UplinkWord{uplinks_[slot].load(std::memory_order_acquire)};
+    }
+    std::uint16_t near_mtu(unsigned slot) const noexcept { return mtu_[slot].load(std::memory_order_relaxed); }
 
-/// The smallest unit that is allocated, 128 KB: bindings of 1,024 neighbouring addresses.
+    // Writer.
+    void set_uplink(unsigned slot, UplinkWord uplink) noexcept {
+        word(*this, slot).store(uplink.bits(), std::memory_order_release);
+    }
+    void set_mtu(unsigned slot, std::uint16_t bytes) noexcept {
+        mtu_of(*this, slot).store(bytes, std::memory_order_relaxed);
+    }
+
+  private:
+    std::array<std::atomic<std::uint16_t>, kFirstLine> mtu_{};
+    std::array<std::atomic<std::uint64_t>, kFirstLine> uplinks_{};  ///< UplinkWord bits
+};
+static_assert(sizeof(Binding) == 64);
+
+/// The smallest unit that is allocated: bindings of 1,024 neighbouring addresses, 64 KB of lines, and their rests.
 struct BindingPage {
     static constexpr unsigned kShift = 10;
     static constexpr unsigned kBindings = 1U << kShift;
+
+    using Rests = std::array<Binding::Rest, kBindings>;
+
+    explicit BindingPage(Rests& rests) noexcept {
+        for (unsigned i = 0; i < kBindings; ++i) {
+            bindings[i].rest = &rests[i];
+        }
+    }
 
     std::array<Binding, kBindings> bindings{};
 };

@@ -21,7 +21,8 @@ namespace homeward::tables {
 ///
 /// Branches and pages are made when they are first needed and stay until the directory goes, so a reader needs
 /// nothing but the pointer it loaded. Pages are cut from chunks of huge-page size, which the kernel is asked to back by
-/// huge pages: with a million bindings the walk for a small page would cost more than the binding's line.
+/// huge pages: with a million bindings the walk for a small page would cost more than the binding's line. What of a
+/// binding is needed seldom lies elsewhere, so that the lines lie close together.
 class Directory {
   public:
     Directory();
@@ -71,8 +72,8 @@ class Directory {
     // Writer only.
     std::vector<std::unique_ptr<Branch>> branches_;
     std::vector<std::unique_ptr<void, Free>> chunks_;
-    std::size_t left_ = 0;  ///< pages that the last chunk still has
-    std::size_t pages_ = 0;
+    std::size_t left_ = 0;                                    ///< pages that the last chunk still has
+    std::vector<std::unique_ptr<BindingPage::Rests>> rests_;  ///< a page's each
 };
 
 }  // namespace homeward::tables
