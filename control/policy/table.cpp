@@ -76,6 +76,9 @@ class TableBuilder {
         if (auto error = sweep()) {
             return *std::move(error);
         }
+        if (table_.choices_.size() > Lead::kMostChoices) {
+            return Error{"the rules need more than 16,777,216 choices: join some of them"};
+        }
         index();
         table_.rates_ = policy_.rates;
         return std::move(table_);
@@ -198,7 +201,7 @@ class TableBuilder {
             lists.pop_back();
         }
         if (intervals.empty() || lists[intervals.size() - 1] != list) {
-            intervals.push_back({Table::in_order(first), choice_of(list)});
+            intervals.push_back({Table::in_order(first), {choice_of(list), table_.candidates_[list].preferred}});
             lists.push_back(list);
         }
     }
@@ -331,7 +334,7 @@ class TableBuilder {
         Table::Line line;
         for (std::size_t i = 0; i < Table::kLeafIntervals; ++i) {
             const std::size_t next = first + i + 1;
-            line.choice[i] = table_.intervals_[std::min(next, last) - 1].choice;
+            line.lead[i] = table_.intervals_[std::min(next, last) - 1].lead;
             line.behind[i] = next < last ? table_.intervals_[next].first : Table::in_order(0xffffffff);
         }
         return line;
@@ -339,9 +342,9 @@ class TableBuilder {
 
     /// A lookup reads whole leaves.
     void pad() {
-        const std::uint32_t choice = table_.intervals_.back().choice;
+        const Lead lead = table_.intervals_.back().lead;
         for (std::size_t i = 1; i < Table::kLeafIntervals; ++i) {
-            table_.intervals_.push_back({Table::in_order(0xffffffff), choice});
+            table_.intervals_.push_back({Table::in_order(0xffffffff), lead});
         }
     }
 
@@ -377,7 +380,7 @@ const Candidate& Table::lookup(const FlowKey& flow) const noexcept {
 }
 
 bool Table::asks_for_port(const FlowKey& flow) const noexcept {
-    const auto* held = reinterpret_cast<const Held*>(&first(flow.correspondent));
+    const auto* held = reinterpret_cast<const Held*>(&choice(first(flow.correspondent)));
     while (held->choice.protocol != kAnyProtocol && held->choice.protocol != flow.protocol) {
         ++held;
     }

@@ -36,9 +36,9 @@ namespace homeward::pipeline {
             (ip.from().is_unicast() && routes_.lookup(ip.from()).kind() != tables::RouteKind::local));
 }
 
-/// The first choice for the packet's source, looked up from where its cursor stands or now.
-[[gnu::always_inline]] inline const policy::Choice& Pipeline::choice_of(const Express& packet, wire::Ipv4Address source,
-                                                                        const policy::Table& table) {
+/// To the first choice for the packet's source, looked up from where its cursor stands or now.
+[[gnu::always_inline]] inline policy::Lead Pipeline::lead_of(const Express& packet, wire::Ipv4Address source,
+                                                             const policy::Table& table) {
     if (table.lined()) [[likely]] {
         return table.first_in_line(source);
     }
@@ -57,13 +57,12 @@ namespace homeward::pipeline {
     if (policy == nullptr) [[unlikely]] {
         return any_uplink(binding, tables::UplinkWord::kUp, tables::UplinkWord::kUp);
     }
-    const policy::Choice& choice = choice_of(packet, source, policy->table);
-    const policy::Label preferred = choice.preferred;
-    const Chosen likely = likely_uplink(binding, preferred);
-    if (preferred != 0 && is_up_as(likely.uplink, preferred)) [[likely]] {
+    const policy::Lead lead = lead_of(packet, source, policy->table);
+    const Chosen likely = likely_uplink(binding, lead.preferred());
+    if (lead.preferred() != 0 && is_up_as(likely.uplink, lead.preferred())) [[likely]] {
         return likely;
     }
-    return uplink_by_list(binding, choice, *packet.ip);
+    return uplink_by_list(binding, policy->table.choice(lead), *packet.ip);
 }
 
 [[gnu::always_inline]] inline OuterFrame::Packet Pipeline::outer_of(const Ipv4Header& ip, unsigned length,

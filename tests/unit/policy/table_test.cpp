@@ -38,8 +38,9 @@ void expect_same(const Policy& policy, const Table& table, const FlowKey& flow) 
     const std::uint32_t expected = walk(policy, flow);
     ASSERT_EQ(found.rule, expected) << describe(flow);
     ASSERT_EQ(found.uplinks, uplinks_of(policy, expected)) << describe(flow);
-    ASSERT_EQ(Table::decide(table.first(flow.correspondent), flow), static_cast<const Choice&>(found))
-        << describe(flow);
+    const Lead lead = table.first(flow.correspondent);
+    ASSERT_EQ(lead.preferred(), table.choice(lead).preferred) << describe(flow);
+    ASSERT_EQ(Table::decide(table.choice(lead), flow), static_cast<const Choice&>(found)) << describe(flow);
 }
 
 /// The answer a longest-prefix map of the entries gives.

@@ -54,6 +54,23 @@ struct Entry {
     std::vector<Candidate> candidates;  ///< 1–kMaxCandidates, the last one unconditional
 };
 
+/// What nearly all packets need of the first choice for an address, and where the choice itself is.
+class Lead {
+  public:
+    static constexpr std::uint32_t kMostChoices = 1U << 24;
+
+    constexpr Lead() = default;
+    constexpr Lead(std::uint32_t choice, Label preferred) noexcept
+        : bits_(std::uint32_t{preferred} << 24 | (choice & (kMostChoices - 1))) {}
+
+    /// Choice::preferred.
+    constexpr Label preferred() const noexcept { return static_cast<Label>(bits_ >> 24); }
+    constexpr std::uint32_t choice() const noexcept { return bits_ & (kMostChoices - 1); }
+
+  private:
+    std::uint32_t bits_ = 0;
+};
+
 /// A Policy compiled for lookup: immutable, gives for every flow the same answer as walking the ordered list.
 /// `lookup` neither allocates nor locks and may be called from several threads at once.
 ///
@@ -64,12 +81,13 @@ struct Entry {
 /// /16 gets a fine index, an empty one is a single slot. Eight intervals fit a cache line and are searched as they
 /// are. Rules by the thousand have few different choices; each is kept once, apart from the candidates that name their
 /// rules, so that the choices of a large table stay in the first-level cache. With 100,000 scattered rules a lookup
-/// thus reads a slot, a line of intervals and a choice that is at hand; with a dense block of hosts two slots. The
-/// addresses that a few rules tell apart are cut into equal parts of a line each, and a lookup is one line and a
-/// choice.
+/// thus reads a slot and a line of intervals; with a dense block of hosts two slots. The addresses that a few rules
+/// tell apart are cut into equal parts of a line each, and a lookup is one line. An interval has the preferred uplink
+/// in it, which most packets take: only for the others the choice is read.
 class Table {
   public:
-    /// Fails when more than kMaxCandidates candidates would be needed at one prefix; the text names it and the rules.
+    /// Fails when more than kMaxCandidates candidates would be needed at one prefix, and names it and the rules; or
+    /// more than Lead::kMostChoices choices.
     static Result<Table> compile(const Policy& policy);
 
     /// The candidate that decides for `flow`. Never null; alive as long as the table.
@@ -77,7 +95,8 @@ class Table {
 
     /// `lookup` without the rule, and faster: the first choice for `correspondent`. It decides when it is
     /// unconditional; else see `decide`.
-    const Choice& first(wire::Ipv4Address correspondent) const noexcept;
+    Lead first(wire::Ipv4Address correspondent) const noexcept;
+    const Choice& choice(Lead first) const noexcept { return choices_[first.choice()].choice; }
     /// The choice that decides, of those that begin with `first`.
     static const Choice& decide(const Choice& first, const FlowKey& flow) noexcept;
 
@@ -86,10 +105,10 @@ class Table {
     class Cursor;
     Cursor begin(wire::Ipv4Address correspondent) const noexcept;
     void descend(Cursor& cursor) const noexcept;
-    const Choice& settle(const Cursor& cursor) const noexcept;
+    Lead settle(const Cursor& cursor) const noexcept;
     /// Whether the table is in lines, and then `first`.
     bool lined() const noexcept { return parts_ != 0; }
-    const Choice& first_in_line(wire::Ipv4Address correspondent) const noexcept;
+    Lead first_in_line(wire::Ipv4Address correspondent) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
     bool small() const noexcept { return small_; }
     /// What Mode::spread_by_rate goes by.
@@ -117,8 +136,8 @@ class Table {
     }
     /// A stretch of addresses, up to the next one's `first`, that share one candidate list (`lists_` has it).
     struct Interval {
-        std::int32_t first;    ///< in_order
-        std::uint32_t choice;  ///< index of the list's choices
+        std::int32_t first;  ///< in_order
+        Lead lead;           ///< of the list's choices
     };
     /// Where the search goes on. `bits` > 0: `at` is the first of 1 << bits slots, chosen by the address bits above
     /// `shift`. `bits` == 0: the interval is one of those from `at` to `at` + the number of zeros below `last`'s bit.
@@ -133,7 +152,7 @@ class Table {
         /// Where those behind the first begin, in_order. The last one is never read as such; none is behind the last
         /// address.
         std::array<std::int32_t, kLeafIntervals> behind;
-        std::array<std::uint32_t, kLeafIntervals> choice;  ///< as in Interval
+        std::array<Lead, kLeafIntervals> lead;  ///< as in Interval
     };
     /// Half a cache line, so that none takes two.
     struct alignas(32) Held {
@@ -226,13 +245,12 @@ template <class Start>
 #endif
 }
 
-[[gnu::always_inline]] inline const Choice& Table::first_in_line(wire::Ipv4Address correspondent) const noexcept {
+[[gnu::always_inline]] inline Lead Table::first_in_line(wire::Ipv4Address correspondent) const noexcept {
     const std::uint32_t address = correspondent.host();
     const std::uint64_t part = std::uint64_t{address ^ block_} >> part_shift_;
     const Line* line = part < parts_ ? &lines_[part] : line_outside(address);
     constexpr unsigned kLast = 1U << (kLeafIntervals - 1);
-    return choices_[line->choice[static_cast<unsigned>(__builtin_ctz(behind(line->behind.data(), address) | kLast))]]
-        .choice;
+    return line->lead[static_cast<unsigned>(__builtin_ctz(behind(line->behind.data(), address) | kLast))];
 }
 
 [[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {
@@ -270,11 +288,11 @@ template <class Start>
     __builtin_prefetch(leaf + kLeafIntervals - 1);  // leaves begin anywhere in a line
 }
 
-[[gnu::always_inline]] inline const Choice& Table::settle(const Cursor& cursor) const noexcept {
-    return choices_[intervals_[interval_of(*cursor.slot_, cursor.address_)].choice].choice;
+[[gnu::always_inline]] inline Lead Table::settle(const Cursor& cursor) const noexcept {
+    return intervals_[interval_of(*cursor.slot_, cursor.address_)].lead;
 }
 
-[[gnu::always_inline]] inline const Choice& Table::first(wire::Ipv4Address correspondent) const noexcept {
+[[gnu::always_inline]] inline Lead Table::first(wire::Ipv4Address correspondent) const noexcept {
     if (lined()) {
         return first_in_line(correspondent);
     }

@@ -94,7 +94,7 @@ class Pipeline {
     static void begin_policy(Express& packet);
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
     bool express_decap(const Express& packet);
-    const policy::Choice& choice_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
+    policy::Lead lead_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
     bool may_come_from(const Ipv4Header& ip) const;
     Chosen choose(const Express& packet, wire::Ipv4Address source);
     bool express_encap(const Express& packet);
