@@ -174,7 +174,6 @@ void Pipeline::begin_policy(Express& packet) {
     // tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
     __builtin_prefetch(begin - sizeof(TunnelHeaders), 1);
     rte_mbuf_prefetch_part2(packet.mbuf);
-    routes_.prefetch(ip.source);
     packet.lane = Express::Lane::encap;
 }
 

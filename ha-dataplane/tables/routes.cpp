@@ -1,5 +1,7 @@
 #include "tables/routes.h"
 
+#include <algorithm>
+
 namespace homeward::tables {
 namespace {
 
@@ -12,6 +14,7 @@ Routes::Routes() : root_(std::make_unique<Cell[]>(kRootCells)) {
         root_[i].store(Route{}.bits(), std::memory_order_relaxed);
     }
     for (std::uint32_t octet = 0; octet < foreign_.size(); ++octet) {
+        octets_[octet].store(Route{}.bits(), std::memory_order_relaxed);
         foreign_[octet].store(wire::Ipv4Address{octet << 24}.is_unicast(), std::memory_order_relaxed);
     }
 }
@@ -28,6 +31,7 @@ void Routes::put(const wire::Ipv4Prefix& prefix, Route route) {
     }
     rule->second = route;
     fill(prefix, route.with_length(prefix.length), false);
+    note_octets(prefix);
 }
 
 void Routes::remove(const wire::Ipv4Prefix& prefix) {
@@ -38,6 +42,7 @@ void Routes::remove(const wire::Ipv4Prefix& prefix) {
     const bool local = rule->second.kind() == RouteKind::local;
     rules_.erase(rule);
     fill(prefix, covering(prefix), true);
+    note_octets(prefix);
     if (local) {
         note_local(prefix, -1);
     }
@@ -49,6 +54,19 @@ void Routes::note_local(const wire::Ipv4Prefix& prefix, int change) {
         locals_[octet] += static_cast<std::uint32_t>(change);
         const bool unicast = wire::Ipv4Address{octet << 24}.is_unicast();
         foreign_[octet].store(unicast && locals_[octet] == 0, std::memory_order_release);
+    }
+}
+
+/// The cells of `prefix` have changed. Until an octet is noted, a reader sees for its addresses the old route.
+void Routes::note_octets(const wire::Ipv4Prefix& prefix) {
+    constexpr unsigned kCells = kRootCells / 256;
+    for (std::uint32_t octet = prefix.first().host() >> 24; octet <= prefix.last().host() >> 24; ++octet) {
+        const Cell* cells = &root_[octet * kCells];
+        const std::uint64_t first = cells[0].load(std::memory_order_relaxed);
+        const bool one = is_route(first) && std::all_of(cells, cells + kCells, [first](const Cell& cell) {
+                             return cell.load(std::memory_order_relaxed) == first;
+                         });
+        octets_[octet].store(one ? first : 0, std::memory_order_release);
     }
 }
 

@@ -49,8 +49,7 @@ TEST_F(BindingsTest, FoundByIndex) {
     EXPECT_TRUE(slot()->bound());
     EXPECT_FALSE(slot(kHome + 1)->bound());
     EXPECT_EQ(slot(kHome + BindingPage::kBindings), nullptr) << "its page was never needed";
-    EXPECT_EQ(slot(0x0a020005), nullptr) << "nor any of its branch";
-    EXPECT_EQ(slot(0x0b010005), nullptr) << "in no home network";
+    EXPECT_EQ(slot(0x0b010005), nullptr) << "nor any of its first octet";
     EXPECT_EQ(tables.bindings(), 1U);
     EXPECT_TRUE(tables.remove_binding(Ipv4Address{kHome}));
     EXPECT_FALSE(tables.remove_binding(Ipv4Address{kHome}));
@@ -118,9 +117,7 @@ TEST_F(BindingsTest, Refusals) {
 
 TEST_F(BindingsTest, PathMtuIsSoftState) {
     ASSERT_TRUE(tables.put_binding(binding({uplink(1U << 28, 1, 1, 11), uplink(2U << 28, 2, 2, 12, 1400)})).ok());
-    const auto mtu = [&](unsigned position) {
-        return slot()->mtu(Binding::slot(slot()->order.load(), position));
-    };
+    const auto mtu = [&](unsigned position) { return slot()->mtu(Binding::slot(slot()->order.load(), position)); };
     EXPECT_EQ(mtu(0), 1468);
     EXPECT_EQ(slot()->clamp_mtu.load(), 1400);
     EXPECT_FALSE(tables.lower_path_mtu(9U << 28, 1, 1000, 0)) << "no uplink has this tuple";

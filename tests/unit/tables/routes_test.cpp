@@ -40,7 +40,6 @@ TEST(Routes, AWordHoldsARoute) {
     EXPECT_EQ(Route(RouteKind::local, kNoPort).port(), kNoPort);
 }
 
-/// Adds, replaces and removes at random in a small part of the address space, so that prefixes nest and collide.
 TEST(Routes, ForeignIsNobodysOfOurs) {
     Routes routes;
     const auto foreign = [&](const char* address) {
@@ -66,12 +65,39 @@ TEST(Routes, ForeignIsNobodysOfOurs) {
     EXPECT_FALSE(foreign("127.0.0.1"));
 }
 
+/// What the reader's first look says of an octet follows its routes: one for all of it, several, one again.
+TEST(Routes, AnOctetWithOneRouteIsToldByItself) {
+    Routes routes;
+    const auto prefix = [](const char* text) { return *Ipv4Prefix::parse(text); };
+    const auto first = [&](const char* address) {
+        return routes.reader().first_cell(wire::be32{Ipv4Address::parse(address)->host()});
+    };
+    const Route onward{RouteKind::unicast, 1, Ipv4Address{0xc0000201}}, aside{RouteKind::unicast, 2};
+    routes.put(prefix("0.0.0.0/0"), onward);
+    EXPECT_EQ(first("10.1.2.3"), onward.bits());
+    routes.put(prefix("10.1.0.0/16"), aside);
+    EXPECT_EQ(first("10.1.2.3"), aside.with_length(16).bits());
+    EXPECT_EQ(first("10.2.2.3"), onward.bits());
+    routes.put(prefix("10.2.2.0/24"), aside);
+    EXPECT_NE(first("10.2.9.9"), onward.bits()) << "not in the first step's cell";
+    EXPECT_EQ(routes.lookup(*Ipv4Address::parse("10.2.9.9")), onward);
+    EXPECT_EQ(first("11.2.2.3"), onward.bits());
+    routes.remove(prefix("10.1.0.0/16"));
+    EXPECT_EQ(first("10.1.2.3"), onward.bits());
+    routes.put(prefix("10.0.0.0/7"), aside);  // two octets, the first still with more in it
+    EXPECT_EQ(first("11.2.2.3"), aside.with_length(7).bits());
+    EXPECT_EQ(routes.lookup(*Ipv4Address::parse("10.2.2.9")), aside);
+    routes.remove(prefix("0.0.0.0/0"));
+    EXPECT_EQ(first("12.0.0.1"), Route{}.bits());
+}
+
+/// Adds, replaces and removes at random in a small part of the address space, so that prefixes nest and collide.
 TEST(Routes, AgreesWithTheNaiveList) {
     std::mt19937 random{4711};
     Routes routes;
     std::map<Ipv4Prefix, Route> rules;
     const auto address = [&] {
-        return Ipv4Address{0x0a000000U | (static_cast<std::uint32_t>(random()) & 0x000301ffU)};
+        return Ipv4Address{0x0a000000U | (static_cast<std::uint32_t>(random()) & 0x030301ffU)};
     };
     for (unsigned step = 0; step < 3000; ++step) {
         const auto prefix = Ipv4Prefix::of(address(), static_cast<std::uint8_t>(random() % 33));

@@ -156,20 +156,20 @@ class alignas(64) Binding {
 };
 static_assert(sizeof(Binding) == 64);
 
-/// The smallest unit that is allocated: bindings of 1,024 neighbouring addresses, 64 KB of lines, and their rests.
-struct BindingPage {
-    static constexpr unsigned kShift = 10;
+/// The smallest unit that is allocated: bindings of 32,768 neighbouring addresses, as much as a huge page holds.
+struct alignas(2U << 20) BindingPage {
+    static constexpr unsigned kShift = 15;
     static constexpr unsigned kBindings = 1U << kShift;
 
-    using Rests = std::array<Binding::Rest, kBindings>;
-
-    explicit BindingPage(Rests& rests) noexcept {
+    /// `rests` has as many.
+    explicit BindingPage(Binding::Rest* rests) noexcept {
         for (unsigned i = 0; i < kBindings; ++i) {
-            bindings[i].rest = &rests[i];
+            bindings[i].rest = rests + i;
         }
     }
 
     std::array<Binding, kBindings> bindings{};
 };
+static_assert(sizeof(BindingPage) == alignof(BindingPage));
 
 }  // namespace homeward::tables

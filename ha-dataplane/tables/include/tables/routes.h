@@ -55,7 +55,10 @@ class Route {
     std::uint64_t bits_ = 1;
 };
 
-/// Longest-prefix match in steps of 16, 8 and 8 bits, changed in place.
+/// Longest-prefix match in steps of 16, 8 and 8 bits, changed in place; and before the first one a look at the
+/// address's first octet: where all of its addresses have one route, as nearly all octets do where there is little but
+/// a default route, it is there. The 256 of them stay in the first-level cache, the 65,536 of the first step in no
+/// cache that a million bindings pass through.
 ///
 /// Every cell is one 64-bit atomic: either a Route, complete, or a pointer to the next 256 cells. A change rewrites
 /// the cells whose answer it changes, one by one; a reader sees for its address the old route or the new one. Cells
@@ -99,8 +102,10 @@ class Routes {
     Group* split(Cell& cell);
 
     void note_local(const wire::Ipv4Prefix& prefix, int change);
+    void note_octets(const wire::Ipv4Prefix& prefix);
 
     std::unique_ptr<Cell[]> root_;
+    std::array<Cell, 256> octets_{};              ///< the route of all addresses that begin so; 0: they have several
     std::array<std::atomic<bool>, 256> foreign_;  ///< by an address's first octet: see Reader::foreign
     std::array<std::uint32_t, 256> locals_{};     ///< writer only: local routes by first octet
     std::map<wire::Ipv4Prefix, Route> rules_;     ///< writer only
@@ -109,10 +114,11 @@ class Routes {
 
 class Routes::Reader {
   public:
-    explicit Reader(const Routes& routes) noexcept : root_(routes.root_.get()), foreign_(routes.foreign_.data()) {}
+    explicit Reader(const Routes& routes) noexcept
+        : root_(routes.root_.get()), octets_(routes.octets_.data()), foreign_(routes.foreign_.data()) {}
 
     [[gnu::always_inline]] Route lookup(wire::Ipv4Address address) const noexcept {
-        const std::uint64_t cell = root_[address.host() >> 16].load(std::memory_order_acquire);
+        const std::uint64_t cell = first_cell(wire::be32{address.host()});
         if (!is_route(cell)) [[unlikely]] {
             return lookup_below(cell, address);
         }
@@ -127,16 +133,23 @@ class Routes::Reader {
     [[gnu::always_inline]] void prefetch(const wire::be32& address) const noexcept {
         std::uint16_t half = 0;
         std::memcpy(&half, &address, sizeof half);
-        __builtin_prefetch(&root_[wire::be16::from_raw(half).host()]);
+        if (octets_[half & 0xff].load(std::memory_order_relaxed) == 0) [[unlikely]] {
+            __builtin_prefetch(&root_[wire::be16::from_raw(half).host()]);
+        }
     }
-    /// What `lookup` gives when it is in the first step's cell, else no route's word.
+    /// What `lookup` gives when it is the octet's or in the first step's cell, else no route's word.
     [[gnu::always_inline]] std::uint64_t first_cell(wire::be32 address) const noexcept {
-        return root_[wire::be16::from_raw(static_cast<std::uint16_t>(address.raw())).host()].load(
-            std::memory_order_acquire);
+        const std::uint64_t cell = octets_[address.raw() & 0xff].load(std::memory_order_acquire);
+        if (cell == 0) [[unlikely]] {
+            return root_[wire::be16::from_raw(static_cast<std::uint16_t>(address.raw())).host()].load(
+                std::memory_order_acquire);
+        }
+        return cell;
     }
 
   private:
     const Cell* root_;
+    const Cell* octets_;
     const std::atomic<bool>* foreign_;
 };
 
