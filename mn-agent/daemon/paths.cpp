@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent.h"
+#include "tunnel/uplink_socket.h"
 
 /// Watching paths: what PathWatch sees and what it asks for.
 namespace homeward::mn {
@@ -63,7 +64,12 @@ void Agent::follow_coordinator() {
 }
 
 void Agent::tick_paths() {
-    // Answers that wait are looked at before their time is judged.
+    // Answers that wait are looked at before their time is judged. In this order: what the tunnel's thread has taken
+    // from a socket and is through with, take_control finds.
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        const UniqueFd& socket = uplinks_[slot].socket;
+        paths_->unread(slot, socket && (tunnel::has_unread(socket) || loop_->reading()));
+    }
     take_control();
     const auto now = monotonic();
     for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {

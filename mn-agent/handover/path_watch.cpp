@@ -83,6 +83,12 @@ void PathWatch::traffic(unsigned slot, std::uint64_t sent, std::uint64_t receive
     }
 }
 
+void PathWatch::unread(unsigned slot, bool waiting) {
+    Slot& path = slots_[slot];
+    path.waited = path.unread || waiting;
+    path.unread = waiting;
+}
+
 void PathWatch::heard(unsigned slot, Duration now) {
     Slot& path = slots_[slot];
     if (path.state == State::watched) {
@@ -103,11 +109,14 @@ void PathWatch::answered(unsigned slot, std::uint32_t number, Duration now) {
     if (path.state != State::watched || probe.number != number || std::exchange(probe.answered, true)) {
         return;
     }
-    // Late ones, too: that is how the path's patience grows with its queues.
+    // Late ones, too: that is how the path's patience grows with its queues. But not with the node's own.
+    const Duration round_trip = now - probe.sent_at;
     if (probe.counted) {
-        path.quality.answered_late(now - probe.sent_at);
+        path.quality.answered_late(round_trip);
+    } else if (path.waited && round_trip > path.quality.patience(settings_.shortest_wait)) {
+        path.quality.answered_unseen();
     } else {
-        path.quality.answered(now - probe.sent_at);
+        path.quality.answered(round_trip);
     }
     probe.open = false;
     live(path, now);
@@ -222,6 +231,9 @@ void PathWatch::expire(Slot& path, Duration now, Duration late) {
             continue;
         }
         probe.deadline += late;
+        if (path.unread) {
+            probe.deadline = std::max(probe.deadline, now + kBusyRhythm);
+        }
         probe.overdue = probe.open && probe.deadline <= now;
     }
 }
@@ -239,9 +251,9 @@ void PathWatch::watch(unsigned slot, Duration now) {
         return;
     }
     const unsigned unanswered = run(path);
-    if (unanswered > 0) {
+    if (unanswered > 0 && !path.unread) {
         doubt(slot, unanswered, now);
-    } else {
+    } else if (unanswered == 0) {
         path.proven_at.reset();
     }
     if (path.state != State::watched) {
@@ -289,6 +301,10 @@ Duration PathWatch::ask_rhythm() const {
 void PathWatch::ask(unsigned slot, Duration now) {
     Slot& path = slots_[slot];
     if (path.ask_at > now) {
+        return;
+    }
+    if (path.asking && path.unread) {
+        path.ask_at = now + kBusyRhythm;
         return;
     }
     if (path.asking) {  // the last one was not answered

@@ -22,6 +22,7 @@ HoldQueue::Time monotonic_us() noexcept {
 }  // namespace
 
 void Loop::read_socket(int socket, std::uint8_t slot) {
+    reading_.store(true);  // before the socket is empty, see `reading`
     const unsigned messages = receive_.read(socket);
     now_us_ = seen_ ? monotonic_us() : 0;
     for (unsigned i = 0; i < messages; ++i) {
@@ -33,6 +34,7 @@ void Loop::read_socket(int socket, std::uint8_t slot) {
         } while (!train.bytes.empty());
     }
     write_trains(slot);
+    reading_.store(false, std::memory_order_release);
 }
 
 /// Hands what has come together to the kernel.

@@ -1,6 +1,7 @@
 #include "tunnel/uplink_socket.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -81,6 +82,11 @@ std::uint16_t local_port(const UniqueFd& socket) {
     socklen_t size = sizeof local;
     ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&local), &size);
     return wire::be16::from_raw(local.sin_port).host();
+}
+
+bool has_unread(const UniqueFd& socket) {
+    pollfd waiting{socket.get(), POLLIN, 0};
+    return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLIN) != 0;
 }
 
 std::uint32_t path_mtu(const UniqueFd& socket) {

@@ -1,5 +1,6 @@
 """Processes under supervision: started in a namespace, waited for until ready, stopped and explained on failure."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -8,6 +9,7 @@ import subprocess
 import time
 
 PR_SET_PDEATHSIG = 1
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WAIT_FOR_ANY_THREAD = 17, 0x4206, 0x4207, 0x40000000
 # By how much every bound is stretched: on an emulated processor all takes longer.
 PATIENCE = float(os.environ.get("HOMEWARD_PATIENCE", "1"))
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -43,6 +45,24 @@ def run(command, check=True, timeout=30, stdin=None):
     if check and done.returncode != 0:
         raise HarnessError(f"{' '.join(map(str, command))}: exit {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done
+
+
+def _ptrace(request, thread):
+    arguments = [ctypes.c_long(request), ctypes.c_long(thread), ctypes.c_void_p(0), ctypes.c_void_p(0)]
+    if _libc.ptrace(*arguments) != 0:
+        raise HarnessError(f"ptrace {request:#x} of thread {thread}: {os.strerror(ctypes.get_errno())}")
+
+
+@contextlib.contextmanager
+def stopped_thread(thread):
+    """That one thread of a process does not run, as if it got no CPU; the others of the process do."""
+    _ptrace(PTRACE_SEIZE, thread)
+    try:
+        _ptrace(PTRACE_INTERRUPT, thread)
+        os.waitpid(thread, WAIT_FOR_ANY_THREAD)
+        yield
+    finally:
+        _ptrace(PTRACE_DETACH, thread)
 
 
 def _before_exec():

@@ -11,7 +11,7 @@ import time
 import pytest
 from harness.flow import UdpFlow
 from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_SERVER, HomewardSystem, more
-from harness.process import wait_until
+from harness.process import stopped_thread, wait_until
 
 RATE = 200
 FORGET = pathlib.Path(__file__).parents[1] / "harness" / "forget_mappings.py"
@@ -131,6 +131,36 @@ def test_a_home_agent_that_pauses_moves_nothing(system):
         system.ha.dataplane.send(signal.SIGCONT)
     more([up, *by_cellular], 100)
     assert events(system).count("is silent") == before
+    for flow in (up, *by_cellular):
+        flow.stop()
+
+
+def tunnel_thread(process):
+    """Of the node: the one that reads the uplinks' sockets."""
+    names = {task: (task / "comm").read_text().strip() for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()}
+    (found,) = (int(task.name) for task, name in names.items() if name == "tunnel")
+    return found
+
+
+def test_a_tunnel_thread_that_gets_no_cpu_moves_nothing(system):
+    """What the kernel carries goes on meanwhile, both ways by one uplink, up by the other, whose probes' answers lie unread."""
+    system.mn.wait_bound()
+    by_cellular = [UdpFlow(system.mn_ns, system.video, VIDEO_SERVER, 6105, RATE),
+                   UdpFlow(system.video, system.mn_ns, HOME_ADDRESS, 6106, RATE)]
+    up = UdpFlow(system.mn_ns, system.ftp, FTP_SERVER, 6107, RATE)
+    thread = tunnel_thread(system.mn.process)
+    before = events(system).count("is silent")
+    for pause_ms in range(150, 1200, 150):
+        more([up, *by_cellular], 200)
+        with stopped_thread(thread):
+            probes = system.mn.admin.counters()["probe.sent"]
+            time.sleep(pause_ms / 1000)
+            assert system.mn.admin.counters()["probe.sent"] > probes, "the rest of the node goes on"
+    more([up, *by_cellular], 100)
+    assert events(system).count("is silent") == before
+    blackhole(system.ap, "wlan")
+    wait_until(lambda: state(system, "wlan") == "lost", "a path that is dead")
+    end_blackhole(system.ap)
     for flow in (up, *by_cellular):
         flow.stop()
 

@@ -6,6 +6,8 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace homeward::handover {
 namespace {
@@ -24,6 +26,8 @@ struct Path {
     double up_pps = 0, down_pps = 0;
 };
 
+using Events = std::vector<std::function<void()>>;
+
 /// PathWatch between two simulated paths, in steps of 1 ms, woken when it asks to be.
 class PathWatchTest : public testing::Test {
   protected:
@@ -38,6 +42,7 @@ class PathWatchTest : public testing::Test {
             for (unsigned slot : {kWlan, kCellular}) {
                 carry(slot);
             }
+            read();
             while (now >= asleep_until && !events.empty() && events.begin()->first <= now) {
                 const auto happens = std::move(events.begin()->second);
                 events.erase(events.begin());
@@ -45,12 +50,21 @@ class PathWatchTest : public testing::Test {
             }
             if (const auto due = watch.next_deadline(); due && *due <= now && now >= asleep_until) {
                 for (unsigned slot : {kWlan, kCellular}) {
+                    watch.unread(slot, !unread[slot].empty());
                     watch.traffic(slot, sent[slot], received[slot], now);
                 }
                 watch.tick(now);
             }
             for (const PathAction& action : watch.take_actions()) {
                 std::visit([this](const auto& one) { run(one); }, action);
+            }
+        }
+    }
+    /// The node's own thread that reads the sockets, unless it does not run just now.
+    void read() {
+        for (auto& waiting : unread) {
+            for (const auto& what : now < reads_again_at ? Events{} : std::exchange(waiting, {})) {
+                what();
             }
         }
     }
@@ -70,13 +84,14 @@ class PathWatchTest : public testing::Test {
         const Path& path = paths[slot];
         if (!path.blackhole && !(tunnelled && path.forgotten) && !is_lost(path)) {
             const Duration way = path.round_trip / 2;
-            events.emplace(now + way, [this, &path, tunnelled, way, what = std::move(what)] {
+            events.emplace(now + way, [this, slot, &path, tunnelled, way, what = std::move(what)] {
                 if (is_away(now) && forgetful) {
                     return;
                 }
-                events.emplace((is_away(now) ? away_until : now) + way, [&path, tunnelled, what] {
+                events.emplace((is_away(now) ? away_until : now) + way, [this, slot, &path, tunnelled, what] {
                     if (!path.blackhole && !(tunnelled && path.forgotten)) {  // still, on its way back
-                        what();
+                        unread[slot].push_back(what);
+                        read();
                     }
                 });
             });
@@ -116,11 +131,13 @@ class PathWatchTest : public testing::Test {
     std::mt19937_64 random{7};
     Duration now = 1000s;
     Duration asleep_until{};
+    Duration reads_again_at{};
     Path paths[2];
     Duration away_from{}, away_until{};
     bool forgetful = false;  ///< while away it loses what comes; else it answers all of it afterwards
     PathWatch watch{{0ms, 0ms}, {}};
     std::multimap<Duration, std::function<void()>> events;
+    Events unread[2];
     std::uint64_t sent[2] = {}, received[2] = {};
     bool carries[2] = {true, true};
     unsigned probes[2] = {}, asks = 0, refreshes = 0, deaths = 0;
@@ -361,6 +378,63 @@ TEST_F(PathWatchTest, BeingWokenLateIsNotHeldAgainstThePath) {
     }
     EXPECT_EQ(verdicts, "");
     EXPECT_EQ(refreshes, 0U);
+}
+
+struct Starved {
+    const char* name;
+    Path wlan, cellular;
+};
+class StarvedRows : public PathWatchTest, public testing::WithParamInterface<Starved> {};
+
+/// The thread that reads the sockets gets no CPU; what the kernel carries by itself goes on, and is counted.
+TEST_P(StarvedRows, AnswersThatLieUnreadAreNotSilence) {
+    paths[kWlan] = GetParam().wlan;
+    paths[kCellular] = GetParam().cellular;
+    pass(5s);
+    for (Duration starved = 20ms; starved <= 2s; starved += 41ms) {
+        reads_again_at = now + starved;
+        pass(starved + 500ms);
+        ASSERT_EQ(verdicts, "") << "starved for " << starved / 1ms << " ms";
+    }
+    // It is still a path that can die, and while others' answers wait.
+    paths[kWlan].blackhole = true;
+    EXPECT_LE(until_verdict(), 400ms);
+    EXPECT_EQ(verdicts, "0 dead");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, StarvedRows,
+    testing::Values(Starved{"up_only", {.up_pps = 100}, {.up_pps = 100, .down_pps = 100}},
+                    Starved{"other_near", {.round_trip = 80ms, .up_pps = 100}, {.round_trip = 10ms, .down_pps = 100}},
+                    Starved{"other_far", {.round_trip = 10ms, .up_pps = 100}, {.round_trip = 80ms, .down_pps = 100}},
+                    Starved{"other_idle", {.up_pps = 100}, {}}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_F(PathWatchTest, APathThatDiesWhileNobodyReadsIsFoundDeadAfterwards) {
+    paths[kWlan].up_pps = 100;
+    paths[kCellular].up_pps = paths[kCellular].down_pps = 100;
+    pass(5s);
+    reads_again_at = now + 300ms;
+    pass(100ms);
+    paths[kWlan].blackhole = true;  // with an answer from before in the socket
+    pass(200ms);
+    EXPECT_EQ(verdicts, "");
+    EXPECT_LE(until_verdict(), 250ms);
+    EXPECT_EQ(verdicts, "0 dead");
+}
+
+TEST_F(PathWatchTest, TheAnswerOfADeadPathMayLieUnread) {
+    paths[kWlan].up_pps = 100;
+    paths[kWlan].blackhole = true;
+    until_verdict();
+    paths[kWlan].blackhole = false;
+    verdicts.clear();
+    until_verdict();
+    EXPECT_EQ(verdicts, "0 alive");
+    verdicts.clear();
+    reads_again_at = now + 3s;  // longer than a question waits for its answer
+    pass(5s);
+    EXPECT_EQ(verdicts, "");
 }
 
 TEST_F(PathWatchTest, QueuesThatFillAreNotDeath) {

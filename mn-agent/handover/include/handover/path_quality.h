@@ -17,6 +17,8 @@ class PathQuality {
     void reset() noexcept { *this = {}; }
 
     void answered(Duration round_trip) noexcept;
+    /// When is not known: it lay somewhere in the node meanwhile.
+    void answered_unseen() noexcept { note(false); }
     void lost() noexcept { note(true); }
     /// One that `lost` spoke of came after all: no loss, and its time counts.
     void answered_late(Duration round_trip) noexcept;

@@ -57,7 +57,7 @@ using PathAction = std::variant<SendProbe, SendAsk, Refresh, PathVerdict>;
 /// (PathQuality::run_that_tells), and only if another watched path proves meanwhile that the home agent answers, and
 /// not only that it did before a pause (`proof_against`): it is probed, too, as soon as there is doubt. If none
 /// answers, nothing is to be gained by moving; probes become rarer, to one per second. A radio that slept gets its
-/// `wake_up` time first.
+/// `wake_up` time first. And what waits in the node itself is not the path's silence (`unread`).
 ///
 /// **A NAT that forgot its mapping** looks the same and is repaired first: two probes before the verdict (at the first
 /// one of three) `Refresh` registers again; its reply is life, and the following probes are answered again. While no
@@ -76,6 +76,9 @@ class PathWatch {
 
     /// Data packets carried so far.
     void traffic(unsigned slot, std::uint64_t sent, std::uint64_t received, Duration now);
+    /// Whether datagrams of this path have arrived that nobody looked at yet: what is unanswered may be among them, so
+    /// while they wait no probe's time ends and no verdict falls, and how long they waited says nothing of the path.
+    void unread(unsigned slot, bool waiting);
     /// Something else came from the home agent: a registration reply, the answer to a keepalive.
     void heard(unsigned slot, Duration now);
     void answered(unsigned slot, std::uint32_t number, Duration now);
@@ -85,7 +88,7 @@ class PathWatch {
 
     void set(PathSettings settings) { settings_ = settings; }
     void tick(Duration now);
-    /// `traffic` and then `tick` are due; nullopt: never.
+    /// `traffic`, `unread` and then `tick` are due; nullopt: never.
     std::optional<Duration> next_deadline() const;
     std::vector<PathAction> take_actions();
 
@@ -105,6 +108,8 @@ class PathWatch {
     };
     struct Slot {
         State state = State::off;
+        bool unread = false;
+        bool waited = false;  ///< `unread` now or at the look before
         Duration wake_up{};
         PathQuality quality;
         std::array<Probe, 64> probes{};

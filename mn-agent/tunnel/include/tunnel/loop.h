@@ -83,6 +83,9 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     ControlRing& control() noexcept { return control_; }
     /// True once after packets of this slot were too big for their path.
     bool take_path_mtu_event(unsigned slot) noexcept { return too_big_[slot].exchange(false); }
+    /// Whether the thread is at datagrams that it took from a socket. What it took before is counted, or in
+    /// `control()`.
+    bool reading() const noexcept { return reading_.load(); }
     /// Hands a packet to the kernel as if it had come out of the tunnel. Agent's thread.
     void deliver(wire::ByteView packet) const;
 
@@ -157,6 +160,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     std::atomic<std::uint64_t> copies_lost_{0};
     std::array<std::atomic<std::uint64_t>, kDrops> drops_{};
     std::array<std::atomic<bool>, kMaxSlots> too_big_{};
+    std::atomic<bool> reading_{false};
     ControlRing control_;
 
     // The tunnel's thread alone.

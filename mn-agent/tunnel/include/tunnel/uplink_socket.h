@@ -28,6 +28,8 @@ Result<UniqueFd> open_uplink_socket(const SocketSettings& settings);
 void allow_trains(const UniqueFd& socket, bool allowed);
 /// The source port of an open socket.
 std::uint16_t local_port(const UniqueFd& socket);
+/// Whether datagrams wait in the socket.
+bool has_unread(const UniqueFd& socket);
 /// What the kernel knows of the path MTU to the home agent, outer packet; 0: unknown, also while the
 /// route that the socket used last is gone.
 std::uint32_t path_mtu(const UniqueFd& socket);
