@@ -31,7 +31,6 @@ std::uint64_t HoldQueue::key_of(Packet packet) noexcept {
     return key != 0 ? key : 1;
 }
 
-/// Notes how far the path of `slot` is.
 void HoldQueue::advance(std::uint8_t slot, std::uint16_t number, Time now) noexcept {
     std::optional<std::uint16_t>& newest = newest_[slot];
     if (!newest || ahead(number, *newest) > 0 || now - epoch_ > 4 * kEpoch) {

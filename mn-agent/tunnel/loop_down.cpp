@@ -77,6 +77,9 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     const std::uint16_t number = numbered ? mip::tunnel_number(datagram) : numbering::Seen::kUnnumbered;
     if (number != numbering::Seen::kUnnumbered && !seen_->first(number, now_us_ / 1000)) {
         count_received(slot, packet.size());  // what came second tells as much of its path
+        if (hold_) {
+            hold_->advance(slot, number, now_us_);
+        }
         return drop(Drop::duplicate);
     }
     // Cheap before exact: answers to our keepalives are ICMP of one size. Whether it is ours, the agent decides.
@@ -90,10 +93,25 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     if (const std::uint16_t mss = max_mss_.load(std::memory_order_relaxed); mss != 0) {
         clamp_mss(packet, mss);
     }
-    if (hold_ && number != numbering::Seen::kUnnumbered && hold_->take(packet, slot, number, now_us_)) {
+    if (hold_ && number != numbering::Seen::kUnnumbered && has_to_wait(packet, slot, number)) {
         return;
     }
     pass_on(packet);
+}
+
+/// Of a rule that says `redundant`.
+bool Loop::comes_twice(wire::ByteView packet) const noexcept {
+    const policy::FlowKey flow = flow_back_of(packet);
+    return table_ && policy::Table::decide(table_->first(flow.correspondent), flow).mode == policy::Mode::redundant;
+}
+
+/// A flow that comes by two paths has not moved when the longer one brings what the shorter one lost.
+bool Loop::has_to_wait(Packet packet, std::uint8_t slot, std::uint16_t number) noexcept {
+    if (comes_twice(packet)) {
+        hold_->advance(slot, number, now_us_);
+        return false;
+    }
+    return hold_->take(packet, slot, number, now_us_);
 }
 
 /// What counts is data: it tells that the uplink is in use.

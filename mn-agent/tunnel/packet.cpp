@@ -183,4 +183,19 @@ policy::FlowKey flow_of(wire::ByteView packet, FragmentCache& fragments) noexcep
     return flow;
 }
 
+policy::FlowKey flow_back_of(wire::ByteView packet) noexcept {
+    policy::FlowKey flow;
+    flow.correspondent = wire::Ipv4Address{get32(packet, 12)};
+    flow.node = wire::Ipv4Address{get32(packet, 16)};
+    flow.protocol = packet[9];
+    const std::size_t header = header_length(packet);
+    const bool whole = (get16(packet, 6) & (kFragmentOffset | kMoreFragments)) == 0;
+    if (has_ports(flow.protocol) && whole && packet.size() >= header + 4) {
+        flow.has_port = true;
+        flow.port = get16(packet, header);
+        flow.node_port = get16(packet, header + 2);
+    }
+    return flow;
+}
+
 }  // namespace homeward::tunnel

@@ -179,6 +179,48 @@ def test_redundant_is_shown_and_comes_and_goes_with_a_reload(twice, flows):
         assert [now > then for now, then in zip(copies(twice), before)] == [repeated, repeated]
 
 
+@pytest.fixture(scope="module")
+def both_ways():
+    """hold, and a rule that sends twice."""
+    with Numbered("numbers-both", {"hold": True}, policy=TWICE) as system:
+        yield system.start()
+
+
+def test_with_hold_the_first_copy_is_not_held_for_what_is_missing_before_it(both_ways):
+    """What wlan loses comes 35 ms later by cellular, when others have overtaken it: whoever waited would put it in order."""
+    wlan = both_ways.access["wlan"]
+    flow = both_ways.flow_down(6207)
+    more([flow], 60)
+    lost_before = wlan.report()["backward"]["lost"]
+    wlan.set(both={"loss": 0.1})
+    more([flow], 1500)
+    wlan.set(both={"loss": 0.0})
+    more([flow], 60)
+    lost = wlan.report()["backward"]["lost"] - lost_before
+    result = flow.stop()
+    assert (result["missing"], result["duplicates"]) == ([], 0)
+    assert lost > 80 and result["reordered"] > 0.8 * lost
+
+
+def test_with_hold_a_flow_moves_in_order_beside_one_that_comes_twice(both_ways):
+    twice_down = both_ways.flow_down(6208)
+    moving = UdpFlow(both_ways.video, both_ways.mn_ns, HOME_ADDRESS, 6209, RATE)
+    flows = [twice_down, moving]
+    more(flows, 60)
+    for _ in range(3):
+        both_ways.mn.uplink("wlan", "drain")
+        wait_until(lambda: both_ways.mn.admin.uplinks()["wlan"]["state"] == "down", "the binding to be given up")
+        more(flows, 100)
+        both_ways.mn.uplink("wlan", "up")
+        both_ways.mn.wait_bound()
+        more(flows, 100)
+    for flow in flows:
+        result = flow.stop()
+        assert (result["missing"], result["duplicates"]) == ([], 0)
+    assert result["reordered"] == 0
+    assert both_ways.mn.admin.get("/v1/drops")["drops"]["down.duplicate"] > 300
+
+
 def test_redundant_is_like_prefer_where_the_home_agent_does_not_agree():
     with Numbered("numbers-alone", agrees=False, policy=TWICE) as system:
         system.start()

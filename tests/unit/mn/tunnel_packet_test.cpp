@@ -219,5 +219,23 @@ TEST(FlowOf, TakesTheDestination) {
     EXPECT_FALSE(flow_of(ipv4(17, 0, {0x9c, 0x40, 0x13}), cache).has_port);
 }
 
+TEST(FlowBackOf, TakesTheSourceAndNoPortOfAFragment) {
+    const std::vector<std::uint8_t> ports{0x13, 0x88, 0x9c, 0x40, 0, 0, 0, 0};
+    std::vector<std::uint8_t> packet = ipv4(17, 0, ports);
+    const policy::FlowKey udp = flow_back_of(packet);
+    EXPECT_EQ(udp.node, kHome);
+    EXPECT_EQ(udp.protocol, 17);
+    EXPECT_TRUE(udp.has_port);
+    EXPECT_EQ(udp.port, 5000);
+    EXPECT_EQ(udp.node_port, 40'000);
+    packet[6] = 0x20;  // the first of several
+    EXPECT_FALSE(flow_back_of(packet).has_port);
+    packet[6] = 0;
+    packet[7] = 1;  // the last one
+    EXPECT_FALSE(flow_back_of(packet).has_port);
+    EXPECT_FALSE(flow_back_of(ipv4(1, 0, ports)).has_port);
+    EXPECT_FALSE(flow_back_of(ipv4(17, 0, {0x13, 0x88, 0x9c})).has_port);
+}
+
 }  // namespace
 }  // namespace homeward::tunnel

@@ -22,7 +22,8 @@ namespace homeward::tunnel {
 ///
 /// What is on its way is known by the numbers that all packets of the node have: a path keeps its packets in order, so
 /// a number that did not come, between the last of the old path and the first of the new one, is under way there, or
-/// lost. Nothing waits when the new path is the longer one, and nothing of a flow that did not move.
+/// lost. Nothing waits when the new path is the longer one, and nothing of a flow that did not move. Flows that come by
+/// two paths at once (policy::Mode::redundant) are not offered: their first copies change paths with every loss.
 ///
 /// One thread. Nothing is allocated after construction. Times are microseconds on a clock that only grows.
 class HoldQueue {
@@ -38,6 +39,8 @@ class HoldQueue {
     /// `seen` notes each packet before it is offered.
     HoldQueue(const numbering::Seen& seen, const RoundTrips& round_trips);
 
+    /// Notes how far the path of `slot` is: a packet came by it that `take` is not asked about, a copy, say.
+    void advance(std::uint8_t slot, std::uint16_t number, Time now) noexcept;
     /// Whether a packet that came by `slot` has to wait: a copy of it does then. Else it goes on.
     bool take(Packet packet, std::uint8_t slot, std::uint16_t number, Time now) noexcept;
     /// The next packet whose wait is over; empty: none. It stays as it is until `take`.
@@ -64,7 +67,6 @@ class HoldQueue {
     };
 
     static std::uint64_t key_of(Packet packet) noexcept;
-    void advance(std::uint8_t slot, std::uint16_t number, Time now) noexcept;
     Time patience(std::uint8_t from, std::uint8_t to) const noexcept;
     bool under_way(std::uint8_t slot, std::uint16_t before, Time now) const noexcept;
     bool push(Flow& flow, Packet packet, std::uint16_t number) noexcept;

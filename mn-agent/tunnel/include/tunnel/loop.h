@@ -136,6 +136,8 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     void receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos);
     void count_received(std::uint8_t slot, std::size_t size) noexcept;
     void pass_on(Packet packet) noexcept;
+    bool comes_twice(wire::ByteView packet) const noexcept;
+    bool has_to_wait(Packet packet, std::uint8_t slot, std::uint16_t number) noexcept;
     void release_held();
     int patience() const noexcept;
     void write_trains(unsigned slot) noexcept;

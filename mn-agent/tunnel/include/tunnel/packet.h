@@ -65,5 +65,7 @@ class FragmentCache {
 
 /// What the policy looks at in a packet that leaves; `packet` holds at least an IPv4 header.
 policy::FlowKey flow_of(wire::ByteView packet, FragmentCache& fragments) noexcept;
+/// The same of a whole packet that arrived, from the node's point of view; fragments have no port.
+policy::FlowKey flow_back_of(wire::ByteView packet) noexcept;
 
 }  // namespace homeward::tunnel
