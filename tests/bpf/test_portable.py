@@ -6,9 +6,10 @@ against the running kernel's types (CO-RE), or bound to one of its symbols.
 import os
 import pathlib
 import struct
-import subprocess
 
 import pytest
+
+from bpf_object import compiled, section
 
 BUILD = pathlib.Path(os.environ["HOMEWARD_BUILD"])
 OBJECTS = sorted(BUILD.glob("ebpf/*.bpf.o"))
@@ -22,33 +23,16 @@ int call(void) { return bpf_outside(); }
 """
 
 
-def sections(path):
-    """{name: content} of a 64-bit ELF object."""
-    data = path.read_bytes()
-    (at,) = struct.unpack_from("<Q", data, 0x28)
-    size, count, names = struct.unpack_from("<HHH", data, 0x3A)
-    headers = [struct.unpack_from("<IIQQQQ", data, at + size * place) for place in range(count)]
-    text = headers[names][4]
-    return {data[text + name:data.index(b"\0", text + name)].decode(): data[start:start + length]
-            for name, kind, _flags, _address, start, length in headers if kind != 8}
-
-
 def core_relocations(path):
     """Bytes of CO-RE relocation records."""
-    extension = sections(path).get(".BTF.ext", b"")
+    extension = section(path, ".BTF.ext")
     (header,) = struct.unpack_from("<I", extension, 4) if extension else (0,)
     return struct.unpack_from("<I", extension, 28)[0] if header >= 32 else 0
 
 
 def kernel_symbols(path):
     """Whether the BTF names a section of symbols that the kernel is to provide."""
-    return any(name in sections(path).get(".BTF", b"") for name in (b".ksyms\0", b".kconfig\0"))
-
-
-def compiled(directory, source):
-    path = directory / "made.bpf.o"
-    subprocess.run(["clang", "-target", "bpf", "-O2", "-g", "-x", "c", "-", "-c", "-o", path], input=source.encode(), check=True)
-    return path
+    return any(name in section(path, ".BTF") for name in (b".ksyms\0", b".kconfig\0"))
 
 
 def test_there_are_programs():
@@ -57,7 +41,7 @@ def test_there_are_programs():
 
 @pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.name)
 def test_a_program_needs_no_types_of_the_running_kernel(path):
-    assert ".BTF" in sections(path), "maps are described by the object's own types"
+    assert section(path, ".BTF"), "maps are described by the object's own types"
     assert core_relocations(path) == 0
     assert not kernel_symbols(path)
 
