@@ -173,7 +173,15 @@ class Agent {
     wire::Ipv4Address next_hop(unsigned slot) const;
 
     // start.cpp
+    unsigned queues() const { return static_cast<unsigned>(config_.uplinks.size()) + 1; }
+    Status create_tun(unsigned queues);
+    Status open_tun();
+    tunnel::LoopSettings loop_settings() const;
+    Status open_interface();
+    Status enter_policy();
+    Status open_watchers();
     Status open_tunnel();
+    void begin();
     Status load_steering();
     Status enter_home(wire::Ipv4Address address);
     Status close_kill_switch();

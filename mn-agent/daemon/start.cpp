@@ -60,33 +60,34 @@ Status Agent::load_steering() {
     return {};
 }
 
-Status Agent::open_tunnel() {
-    const auto count = static_cast<unsigned>(config_.uplinks.size());
-    const auto create = [&](unsigned queues) -> Status {
-        Result<tunnel::TunDevice> device = tunnel::TunDevice::create(config_.interface, queues, config_.offload);
-        if (!device) {
-            return device.error();
-        }
-        tun_ = std::make_unique<tunnel::TunDevice>(std::move(*device));
-        return {};
-    };
-    if (Status status = create(steering_ ? count + 1 : 1); !status) {
+Status Agent::create_tun(unsigned queues) {
+    Result<tunnel::TunDevice> device = tunnel::TunDevice::create(config_.interface, queues, config_.offload);
+    if (!device) {
+        return device.error();
+    }
+    tun_ = std::make_unique<tunnel::TunDevice>(std::move(*device));
+    return {};
+}
+
+/// With a queue for each uplink and one more where the kernel steers, else with one.
+Status Agent::open_tun() {
+    if (Status status = create_tun(steering_ ? queues() : 1); !status || !steering_) {
         return status;
     }
-    if (steering_) {
-        Status attached = steering_->attach(tun_->queue(0));
-        if (!attached && config_.require_bpf) {
-            return Error{"tunnel.require_bpf is set, and " + attached.error().text};
-        }
-        if (!attached) {
-            steering_reason_ = attached.error().text;
-            steering_.reset();
-            tun_.reset();
-            if (Status status = create(1); !status) {
-                return status;
-            }
-        }
+    const Status attached = steering_->attach(tun_->queue(0));
+    if (attached) {
+        return {};
     }
+    if (config_.require_bpf) {
+        return Error{"tunnel.require_bpf is set, and " + attached.error().text};
+    }
+    steering_reason_ = attached.error().text;
+    steering_.reset();
+    tun_.reset();
+    return create_tun(1);
+}
+
+tunnel::LoopSettings Agent::loop_settings() const {
     tunnel::LoopSettings settings;
     for (const config::UplinkConfig& uplink : config_.uplinks) {
         settings.labels.push_back(uplink.label);
@@ -98,16 +99,24 @@ Status Agent::open_tunnel() {
     settings.first_number = static_cast<std::uint16_t>(random_number());
     settings.hold = config_.hold;
     settings.ecn_normal_mode = config_.ecn == ipc::Ecn::normal;
-    loop_ = std::make_unique<tunnel::Loop>(*tun_, settings);
-    if (steering_) {
-        if (Status status = steering_->set_none_queue(static_cast<std::uint8_t>(count)); !status) {
+    return settings;
+}
+
+Status Agent::open_tunnel() {
+    if (Status status = open_tun(); !status) {
+        return status;
+    }
+    loop_ = std::make_unique<tunnel::Loop>(*tun_, loop_settings());
+    if (!steering_) {
+        return {};
+    }
+    if (Status status = steering_->set_none_queue(static_cast<std::uint8_t>(queues() - 1)); !status) {
+        return status;
+    }
+    for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
+        const auto queue = static_cast<std::uint8_t>(slot);
+        if (Status status = steering_->set_uplink(config_.uplinks[slot].label, false, queue); !status) {
             return status;
-        }
-        for (unsigned slot = 0; slot < count; ++slot) {
-            const auto queue = static_cast<std::uint8_t>(slot);
-            if (Status status = steering_->set_uplink(config_.uplinks[slot].label, false, queue); !status) {
-                return status;
-            }
         }
     }
     return {};
@@ -169,7 +178,8 @@ registration::ClientConfig Agent::client_config() const {
     return result;
 }
 
-Status Agent::start() {
+/// The tunnel's interface, and nobody else's packets past it.
+Status Agent::open_interface() {
     Result<routing::Routing> routing = routing::Routing::open(routing_settings(config_));
     if (!routing) {
         return routing.error();
@@ -190,6 +200,11 @@ Status Agent::start() {
     if (!steering_) {
         spdlog::warn("packets are classified in user space: {}", steering_reason_);
     }
+    return {};
+}
+
+/// What decides about packets, and the home address if it is known: from here on packets come to the tunnel.
+Status Agent::enter_policy() {
     Result<PreparedPolicy> policy = prepare(config_.policy, {}, steering_ != nullptr, {});
     if (!policy) {
         return policy.error();
@@ -201,11 +216,11 @@ Status Agent::start() {
     open_fast_path();
     client_ = std::make_unique<registration::Client>(client_config());
     apply(std::move(*policy), true);
-    if (config_.home_address) {
-        if (Status status = enter_home(*config_.home_address); !status) {
-            return status;
-        }
-    }
+    return config_.home_address ? enter_home(*config_.home_address) : Status{};
+}
+
+/// Those who watch uplinks and decide about them.
+Status Agent::open_watchers() {
     Result<uplinks::LinkWatch> watch = uplinks::LinkWatch::open(routing::kProtocol);
     if (!watch) {
         return watch.error();
@@ -216,9 +231,11 @@ Status Agent::start() {
     if (Status status = open_signal(); !status) {
         return status;
     }
-    if (Status status = open_engine(); !status) {
-        return status;
-    }
+    return open_engine();
+}
+
+/// Begins to carry packets and to follow events.
+void Agent::begin() {
     loop_->start();
     link_events_.assign(watch_->fd());
     tunnel_events_.assign(loop_->control_fd());
@@ -229,6 +246,19 @@ Status Agent::start() {
     arm_signal_timer();
     arm_engine_timer();
     arm_learned_timer();
+}
+
+Status Agent::start() {
+    if (Status status = open_interface(); !status) {
+        return status;
+    }
+    if (Status status = enter_policy(); !status) {
+        return status;
+    }
+    if (Status status = open_watchers(); !status) {
+        return status;
+    }
+    begin();
     return {};
 }
 
