@@ -101,8 +101,7 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
 
 /// Of a rule that says `redundant`.
 bool Loop::comes_twice(wire::ByteView packet) const noexcept {
-    const policy::FlowKey flow = flow_back_of(packet);
-    return table_ && policy::Table::decide(table_->first(flow.correspondent), flow).mode == policy::Mode::redundant;
+    return table_ && table_->lookup(flow_back_of(packet)).mode == policy::Mode::redundant;
 }
 
 /// A flow that comes by two paths has not moved when the longer one brings what the shorter one lost.
