@@ -27,6 +27,9 @@ Result<PreparedPolicy> prepare(config::PolicyFile file, const choice::Plan& plan
     result.written_rules = file.policy.rules.size();
     auto start = steady_clock::now();
     file.policy = choice::apply(std::move(file.policy), plan);
+    if (!goes_by_rate(file.policy)) {
+        file.policy.rates = {};
+    }
     Result<policy::Table> table = policy::Table::compile(file.policy);
     if (!table && !plan.flows.empty()) {
         result.flows_dropped = true;
@@ -55,7 +58,7 @@ Result<PreparedPolicy> prepare(config::PolicyFile file, const choice::Plan& plan
 }
 
 std::shared_ptr<Reloaded> read_again(const std::filesystem::path& file, const std::string& engine,
-                                     const choice::Plan& plan, bool steered) {
+                                     const choice::Plan& plan, const policy::Rates& rates, bool steered) {
     const auto start = steady_clock::now();
     auto next = std::make_shared<Reloaded>(Reloaded{config::load_mobile_node(file), false, Error{}, plan, Error{}});
     if (!next->config) {
@@ -75,6 +78,7 @@ std::shared_ptr<Reloaded> read_again(const std::filesystem::path& file, const st
         next->plan = {};
         next->plan.first = *next->chooser ? plan.first : policy::Label{0};
     }
+    next->config->policy.policy.rates = rates;
     next->policy = prepare(next->config->policy, next->plan, steered, since(start));
     return next;
 }
@@ -93,14 +97,10 @@ Agent::Agent(asio::io_context& io, config::MobileNode config, std::filesystem::p
       learned_timer_(io) {}
 
 Agent::~Agent() {
-    if (reload_thread_.joinable()) {
-        reload_thread_.join();
-    }
-    if (plan_thread_.joinable()) {
-        plan_thread_.join();
-    }
-    if (learned_thread_.joinable()) {
-        learned_thread_.join();
+    for (std::thread* thread : {&reload_thread_, &plan_thread_, &learned_thread_, &rates_thread_}) {
+        if (thread->joinable()) {
+            thread->join();
+        }
     }
     // The descriptors belong to the watch and the loop.
     if (link_events_.is_open()) {
@@ -292,7 +292,6 @@ std::uint32_t Agent::next_version() const {
 
 void Agent::apply(PreparedPolicy prepared, bool first) {
     const auto start = steady_clock::now();
-    name_rates(prepared);
     if (steering_) {
         if (Status status = steering_->swap(prepared.trie, prepared.file.policy.rules.size()); !status) {
             last_error_ = status.error().text;
@@ -311,8 +310,12 @@ void Agent::apply(PreparedPolicy prepared, bool first) {
         chooser_->set_order(written_default_);
     }
     if (changed) {
+        policy_ = std::make_shared<const policy::Policy>(config_.policy.policy);
         generation_ = {next_version(), prepared.digest};
-        client_->policy_changed(std::make_shared<const policy::Policy>(config_.policy.policy), generation_, now());
+        client_->policy_changed(policy_, generation_, now());
+    }
+    if (rates_differ()) {
+        name_rates();  // they changed while this was prepared
     }
     const nlohmann::json timing{{"version", generation_.version},
                                 {"rules", config_.policy.policy.rules.size()},
@@ -335,8 +338,9 @@ void Agent::reload(std::function<void(ReloadOutcome)> done) {
     }
     // Reading 100,000 rules takes long enough to matter to a handover: not on this loop.
     reload_thread_ = std::thread([this, done = std::move(done), engine = config_.engine.written,
-                                  plan = chooser_ ? chooser_->plan() : choice::Plan{}, steered = steering_ != nullptr] {
-        auto next = read_again(config_file_, engine, plan, steered);
+                                  plan = chooser_ ? chooser_->plan() : choice::Plan{}, rates = rate_shares_.in_force(),
+                                  steered = steering_ != nullptr] {
+        auto next = read_again(config_file_, engine, plan, rates, steered);
         asio::post(io_, [this, done, next] { done(take_over(*next)); });
     });
 }

@@ -48,7 +48,13 @@ struct PreparedPolicy {
     UniqueFd trie;  ///< empty when classification is in user space
     std::chrono::microseconds read{0}, compile{0}, fill{0};
 };
-/// The slow part of a reload; any thread. `file` as a person wrote it.
+/// A policy in force that names other rates.
+struct RatedPolicy {
+    std::shared_ptr<const policy::Policy> before, named;
+    std::shared_ptr<const policy::Table> table;
+    policy::Digest digest{};
+};
+/// The slow part of a reload; any thread. `file` as a person wrote it, and with the rates in force.
 Result<PreparedPolicy> prepare(config::PolicyFile file, const choice::Plan& plan, bool steered,
                                std::chrono::microseconds read);
 /// Whether a rule spreads by measured rates.
@@ -64,9 +70,9 @@ struct Reloaded {
     choice::Plan plan;                                 ///< that the policy was prepared with
     Result<PreparedPolicy> policy;
 };
-/// All that a reload does before it changes anything; any thread. `engine`, `plan`: in force now.
+/// All that a reload does before it changes anything; any thread. `engine`, `plan`, `rates`: in force now.
 std::shared_ptr<Reloaded> read_again(const std::filesystem::path& file, const std::string& engine,
-                                     const choice::Plan& plan, bool steered);
+                                     const choice::Plan& plan, const policy::Rates& rates, bool steered);
 
 struct ReloadOutcome {
     Status status;
@@ -214,8 +220,9 @@ class Agent {
 
     // rates.cpp: what rules that spread by rate go by
     void sample_rates();
-    void take_rates(policy::Rates rates);
-    void name_rates(PreparedPolicy& policy) const;
+    bool rates_differ() const;
+    void name_rates();
+    void rates_ready(const RatedPolicy& rated);
     void steer(unsigned slot, bool usable);
 
     // choices.cpp: the selection engine
@@ -300,12 +307,15 @@ class Agent {
     std::uint64_t probes_sent_ = 0, probes_answered_ = 0;
 
     std::array<UplinkRuntime, tunnel::kMaxSlots> uplinks_;
+    // In force, for whoever looks at them in another thread or later.
+    std::shared_ptr<const policy::Policy> policy_;
     std::shared_ptr<const policy::Table> table_;
     policy::Generation generation_;
     policy::LabelList written_default_;
     std::size_t written_rules_ = 0;
     std::uint64_t policy_edition_ = 0;  ///< counts what a person wrote; a plan made for an older one is made again
     bool planning_ = false, plan_waits_ = false;
+    bool naming_rates_ = false;
     std::optional<registration::PolicyOfHomeAgent> peer_policy_;
     bool numbering_agreed_ = false;  ///< with the home agent
     std::optional<wire::Ipv4Address> home_address_;
@@ -320,7 +330,7 @@ class Agent {
     asio::steady_timer signal_timer_;
     asio::steady_timer engine_timer_;
     asio::steady_timer learned_timer_;
-    std::thread reload_thread_, plan_thread_, learned_thread_;
+    std::thread reload_thread_, plan_thread_, learned_thread_, rates_thread_;
     bool reloading_ = false;
     std::function<void()> shut_down_done_;
 };

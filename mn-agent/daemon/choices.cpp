@@ -234,6 +234,7 @@ bool Agent::feedback(const selection::Score& score) {
 config::PolicyFile Agent::written_policy() const {
     config::PolicyFile written = config_.policy;
     written.policy.fallback = written_default_;
+    written.policy.rates = rate_shares_.in_force();
     written.policy.rules.resize(written_rules_);
     written.names.resize(written_rules_);
     return written;
@@ -274,7 +275,6 @@ void Agent::plan_ready(Result<PreparedPolicy> prepared, std::uint64_t edition) {
         chooser_->drop_flows();
         report("engine", "rules for single flows do not fit beside the policy's own: left out");
     }
-    name_rates(*prepared);  // part of the digest
     if (prepared->digest == generation_.digest) {
         return chooser_->executed(in_seconds(monotonic()), true);
     }

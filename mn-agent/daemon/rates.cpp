@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "agent.h"
@@ -13,6 +14,19 @@ bool goes_by_rate(const policy::Policy& policy) {
                        [](const policy::Rule& rule) { return rule.mode == policy::Mode::spread_by_rate; });
 }
 
+namespace {
+
+RatedPolicy with_rates(std::shared_ptr<const policy::Policy> policy, const policy::Table& table, policy::Rates rates) {
+    auto named = std::make_shared<policy::Policy>(*policy);
+    named->rates = rates;
+    auto compiled = std::make_shared<policy::Table>(table);
+    compiled->set_rates(rates);
+    const policy::Digest digest = policy::digest(policy::encode(*named));
+    return {std::move(policy), std::move(named), std::move(compiled), digest};
+}
+
+}  // namespace
+
 void Agent::sample_rates() {
     if (!spreads_by_rate_) {
         return;
@@ -21,42 +35,55 @@ void Agent::sample_rates() {
     for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
         uplinks.push_back({config_.uplinks[slot].label, uplinks_[slot].rate.value()});
     }
-    if (const auto rates = rate_shares_.update(uplinks, config_.rates_interval, monotonic())) {
-        take_rates(*rates);
+    if (rate_shares_.update(uplinks, config_.rates_interval, monotonic())) {
+        name_rates();
     }
 }
 
+/// Whether the policy in force names other rates than those that it should.
+bool Agent::rates_differ() const {
+    return spreads_by_rate_ && config_.policy.policy.rates != rate_shares_.in_force();
+}
+
+/// Copying and digesting a large policy takes long enough to matter to a handover: not on this loop.
+void Agent::name_rates() {
+    if (naming_rates_) {
+        return;  // who is at it finds out that they differ
+    }
+    naming_rates_ = true;
+    if (rates_thread_.joinable()) {
+        rates_thread_.join();
+    }
+    rates_thread_ = std::thread([this, policy = policy_, table = table_, rates = rate_shares_.in_force()] {
+        auto rated = std::make_shared<const RatedPolicy>(with_rates(policy, *table, rates));
+        asio::post(io_, [this, rated] { rates_ready(*rated); });
+    });
+}
+
 /// The kernel's programs get them with one store per uplink; the home agent as the change of a table's head.
-void Agent::take_rates(policy::Rates rates) {
-    PreparedPolicy prepared{.file = config_.policy, .table = table_};
-    name_rates(prepared);
-    table_ = prepared.table;
+void Agent::rates_ready(const RatedPolicy& rated) {
+    naming_rates_ = false;
+    if (rated.before != policy_ || rated.named->rates != rate_shares_.in_force()) {
+        if (rates_differ()) {
+            name_rates();
+        }
+        return;
+    }
+    policy_ = rated.named;
+    config_.policy.policy.rates = policy_->rates;
+    table_ = rated.table;
     loop_->set_table(table_);
-    config_.policy.policy.rates = rates;
-    generation_ = {next_version(), prepared.digest};
-    client_->policy_changed(std::make_shared<const policy::Policy>(config_.policy.policy), generation_, now());
+    generation_ = {next_version(), rated.digest};
+    client_->policy_changed(policy_, generation_, now());
     for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
         steer(slot, coordinator_->usable(slot));
     }
     std::string text;
     for (const config::UplinkConfig& uplink : config_.uplinks) {
-        text += (text.empty() ? "" : ", ") + uplink.name + " " + std::to_string(rates.of(uplink.label));
+        text += (text.empty() ? "" : ", ") + uplink.name + " " + std::to_string(policy_->rates.of(uplink.label));
     }
     report("rates", "uplinks' relative rates: " + text);
-}
-
-/// A table as read knows no rates; as in force, it has those that were measured.
-void Agent::name_rates(PreparedPolicy& prepared) const {
-    policy::Policy& policy = prepared.file.policy;
-    const policy::Rates& rates = rate_shares_.in_force();
-    if (rates.empty() || rates == policy.rates || !goes_by_rate(policy)) {
-        return;
-    }
-    policy.rates = rates;
-    prepared.digest = policy::digest(policy::encode(policy));
-    auto table = std::make_shared<policy::Table>(*prepared.table);
-    table->set_rates(policy.rates);
-    prepared.table = std::move(table);
+    pump();
 }
 
 void Agent::steer(unsigned slot, bool usable) {
