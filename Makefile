@@ -63,9 +63,10 @@ ARM64_SETUP := --cross-file packaging/cross/arm64.ini --buildtype=release -Dopti
 cross-arm64: deps  ## a static homeward-mn and homeward for arm64, into build-arm64/
 	tools/build $(ARM64) $(ARM64_SETUP) -- mn-agent/daemon/homeward-mn control/cli/homeward
 
+# An emulated processor takes ten times as long.
 test-arm64: deps  ## the node's unit tests, built for arm64, run by qemu-user
 	tools/build $(ARM64) $(ARM64_SETUP)
-	tools/owned $(ARM64) tests/run $(ARM64) --suite unit --suite arm64
+	tools/owned $(ARM64) tests/run $(ARM64) --suite unit --suite arm64 --timeout-multiplier=100
 
 # The test leaves sanitizers alone.
 ifeq ($(SANITIZE),)
