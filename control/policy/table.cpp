@@ -265,7 +265,7 @@ class TableBuilder {
     }
 
     static Table::Slot leaf(std::size_t first, std::size_t last) {
-        return {static_cast<std::uint32_t>(first), 0, 0, static_cast<std::uint16_t>(1U << (last - first - 1))};
+        return {static_cast<std::uint32_t>(first), 0, 0, static_cast<std::uint16_t>(1U << 2 * (last - first - 1))};
     }
 
     /// Indexes the aligned block of 1 << size_bits addresses at `begin`; intervals [first, last) meet it.
