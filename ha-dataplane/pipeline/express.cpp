@@ -126,7 +126,7 @@ void Pipeline::count_carried() {
 
 /// One step further with each packet whose turn it is when the one at `at` was sorted. Before the first packet's turn
 /// the difference wraps and is no index either.
-void Pipeline::look_up_policies(unsigned at, unsigned count) {
+[[gnu::noinline]] void Pipeline::look_up_policies(unsigned at, unsigned count) {
     if (at - kBeginLag < count) {
         begin_policy(express_[at - kBeginLag]);
     }

@@ -36,14 +36,17 @@ namespace homeward::pipeline {
             (ip.from().is_unicast() && routes_.lookup(ip.from()).kind() != tables::RouteKind::local));
 }
 
+/// What is not inlined here and below is so that the loop's registers go to what nearly every packet needs.
+[[gnu::noinline]] inline policy::Lead Pipeline::lead_of_index(const Express& packet, wire::Ipv4Address source,
+                                                              const policy::Table& table) {
+    large_seen_ |= !table.small();
+    return indexed_ && packet.table == &table ? table.settle(packet.cursor) : table.first(source);
+}
+
 /// To the first choice for the packet's source, looked up from where its cursor stands or now.
 [[gnu::always_inline]] inline policy::Lead Pipeline::lead_of(const Express& packet, wire::Ipv4Address source,
                                                              const policy::Table& table) {
-    if (table.lined()) [[likely]] {
-        return table.first_in_line(source);
-    }
-    large_seen_ |= !table.small();
-    return indexed_ && packet.table == &table ? table.settle(packet.cursor) : table.first(source);
+    return table.lined() ? table.first_in_line(source) : lead_of_index(packet, source, table);
 }
 
 /// The uplink that the rule names, or the first of the node's order that is up.
@@ -91,6 +94,11 @@ template <bool kSummed>
     }
 }
 
+[[gnu::noinline]] inline void Pipeline::enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length,
+                                                              tables::UplinkWord uplink) {
+    enter_tunnel<false>(mbuf, ip, length, uplink);
+}
+
 /// A packet to a node from frame to frame. False: the packet is as it came.
 [[gnu::always_inline]] inline bool Pipeline::express_encap(const Express& packet) {
     rte_mbuf& mbuf = *packet.mbuf;
@@ -113,7 +121,7 @@ template <bool kSummed>
     if (egress_.pseudo_sum) [[likely]] {
         enter_tunnel<true>(mbuf, ip, length, chosen.uplink);
     } else {
-        enter_tunnel<false>(mbuf, ip, length, chosen.uplink);
+        enter_tunnel_unsummed(mbuf, ip, length, chosen.uplink);
     }
     return true;
 }

@@ -28,9 +28,11 @@ constexpr std::uint64_t up_as(policy::Label name) {
 
 /// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a
 /// moment that of an uplink just going or coming.
-Chosen any_uplink(const tables::Binding& binding, std::uint64_t mask, std::uint64_t wanted);
+[[gnu::cold, gnu::noinline]] Chosen any_uplink(const tables::Binding& binding, std::uint64_t mask,
+                                               std::uint64_t wanted);
 
 /// Of the choices from `first` on, the one that decides for the packet, and the uplink that it leads to.
-Chosen uplink_by_list(const tables::Binding& binding, const policy::Choice& first, const Ipv4Header& ip);
+[[gnu::cold, gnu::noinline]] Chosen uplink_by_list(const tables::Binding& binding, const policy::Choice& first,
+                                                   const Ipv4Header& ip);
 
 }  // namespace homeward::pipeline

@@ -25,7 +25,7 @@ namespace homeward::pipeline {
 ///
 /// With the lines at hand the number of instructions is the cost (docs/performance.md has it); that is why what a run
 /// has in common (`Egress`, counters) is kept out of the packets' loops.
-struct Express {
+struct alignas(64) Express {
     enum class Lane : std::uint8_t {
         general,
         decap,  ///< tunnel data: `binding` is the inner source's

@@ -94,6 +94,7 @@ class Pipeline {
     static void begin_policy(Express& packet);
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
     bool express_decap(const Express& packet);
+    policy::Lead lead_of_index(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
     policy::Lead lead_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
     bool may_come_from(const Ipv4Header& ip) const;
     Chosen choose(const Express& packet, wire::Ipv4Address source);
@@ -101,6 +102,7 @@ class Pipeline {
     OuterFrame::Packet outer_of(const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     template <bool kSummed>
     void enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
+    void enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     void find_egress(be32 to);
     void change_egress(wire::Ipv4Address to);
     void open_egress(std::uint16_t port, wire::Ipv4Address next_hop);
