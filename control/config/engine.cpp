@@ -176,6 +176,7 @@ Engine read_engine(const Value& value, const std::vector<UplinkConfig>& uplinks)
         return out;
     }
     double interval = 1;
+    double rate_memory = 300;
     std::uint32_t deadline = 750;
     std::vector<std::string_view> others = {"use", "links", "flows", "apps", "training", "site", "state"};
     for (const std::string_view section : engine_sections()) {
@@ -188,10 +189,12 @@ Engine read_engine(const Value& value, const std::vector<UplinkConfig>& uplinks)
                                  {"dwell", Seconds{&out.selector.guard.dwell_s}, 0, 3600},
                                  {"pending", Seconds{&out.selector.guard.pending_s}, 0.1, 60},
                                  {"stale_periods", &out.selector.surroundings.stale_periods, 1, 100},
+                                 {"rate_memory", Seconds{&rate_memory}, 0, 86'400},
                                  {"position_age", Seconds{&out.selector.surroundings.position_age_s}, 0.1, 3600}},
                                 others);
     out.interval = milliseconds{std::llround(interval * 1000)};
     out.selector.surroundings.period_s = interval;
+    out.rate_memory_s = static_cast<std::uint32_t>(rate_memory);
     out.deadline = std::chrono::microseconds{deadline};
     if (const auto use = map.require("use")) {
         out.name = read_engine_name(*use);

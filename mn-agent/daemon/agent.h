@@ -17,6 +17,7 @@
 #include "carried_flows.h"
 #include "choice/chooser.h"
 #include "choice/learned_file.h"
+#include "choice/rate_sources.h"
 #include "config/mobile_node.h"
 #include "handover/coordinator.h"
 #include "handover/path_watch.h"
@@ -234,6 +235,7 @@ class Agent {
     void tell_choice(policy::Label before, std::size_t rules_before);
     void choose(selection::Trigger trigger);
     choice::UplinkSeen look(unsigned slot) const;
+    choice::RateSources rate_sources(unsigned slot) const;
     config::PolicyFile written_policy() const;
     void put_plan_in_force();
     void plan_ready(Result<PreparedPolicy> prepared, std::uint64_t edition);

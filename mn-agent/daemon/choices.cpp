@@ -180,16 +180,26 @@ choice::UplinkSeen Agent::look(unsigned slot) const {
             seen.snr_db = *radio.rssi_dbm - *radio.noise_dbm;
         }
         seen.bssid = selection::bssid_of(radio.bssid).value_or(0);
-        seen.rate_mbps = radio.goodput_mbps;
-        if (!seen.rate_mbps && radio.tx_mbps) {
-            seen.rate_mbps = *radio.tx_mbps * selection::RateModel{}.efficiency;
-        }
+    }
+    seen.rate_mbps = rate_sources(slot).best();
+    return seen;
+}
+
+choice::RateSources Agent::rate_sources(unsigned slot) const {
+    const UplinkRuntime& uplink = uplinks_[slot];
+    choice::RateSources rates;
+    if (uplink.radio) {
+        rates.told_by_radio = uplink.radio->goodput_mbps;
+        rates.on_air = uplink.radio->tx_mbps;
+    }
+    if (const auto measured = uplink.rate.value_of_last(config_.engine.rate_memory_s)) {
+        rates.measured = static_cast<double>(*measured) * 1e-6;
     }
     const auto told = config_.engine.links.find(config_.uplinks[slot].name);
-    if (told != config_.engine.links.end() && told->second.rate_mbps) {
-        seen.rate_mbps = told->second.rate_mbps;
+    if (told != config_.engine.links.end()) {
+        rates.configured = told->second.rate_mbps;
     }
-    return seen;
+    return rates;
 }
 
 void Agent::tell_choice(policy::Label before, std::size_t rules_before) {

@@ -14,6 +14,7 @@ void RateEstimate::sample(std::uint64_t bits_per_second, bool full) noexcept {
     } else if (full) {
         value_ -= (value_ - bits_per_second) / kCaution;
     }
+    since_full_ = full ? 0 : since_full_ + 1;
     was_full_ = was_full_ || (full && value_ > 0);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "allocations.h"
+#include "choice/rate_sources.h"
 #include "selection/catalogue.h"
 #include "selection/random.h"
 
@@ -176,6 +177,22 @@ TEST(Chooser, FlowsLeaveAnUplinkWhoseRateFalls) {
     two.run(chooser, 10);
     EXPECT_EQ(two.flows[0].uplink, kCellular);
     EXPECT_EQ(two.flows[1].uplink, kCellular);
+}
+
+TEST(RateSources, WhatWasMeasuredBeforeWhatWasWrittenBeforeTheBitRate) {
+    struct Row {
+        RateSources known;
+        selection::Known best;
+    };
+    const Row rows[] = {{{}, std::nullopt},
+                        {{std::nullopt, std::nullopt, std::nullopt, 50}, 30},
+                        {{std::nullopt, std::nullopt, 10, 50}, 10},
+                        {{std::nullopt, 4, 10, 50}, 4},
+                        {{7, 4, 10, 50}, 7},
+                        {{std::nullopt, 0, 10, 50}, 0}};
+    for (const Row& row : rows) {
+        EXPECT_EQ(row.known.best(), row.best);
+    }
 }
 
 TEST(Chooser, WhatOthersTakeOfAnUplinkIsNotOffered) {

@@ -73,6 +73,21 @@ TEST(RateEstimate, OnlyAFullSecondLowersIt) {
     EXPECT_EQ(rate.value(), std::nullopt);
 }
 
+TEST(RateEstimate, WhatWasMeasuredLongAgoSaysNothing) {
+    RateEstimate rate;
+    EXPECT_EQ(rate.value_of_last(10), std::nullopt);
+    rate.sample(5'000'000, true);
+    for (int second = 1; second < 10; ++second) {
+        rate.sample(1'000, false);
+        EXPECT_EQ(rate.value_of_last(10), 5'000'000U) << second;
+    }
+    rate.sample(1'000, false);
+    EXPECT_EQ(rate.value_of_last(10), std::nullopt);
+    EXPECT_EQ(rate.value(), 5'000'000U);
+    rate.sample(4'000'000, true);
+    EXPECT_TRUE(rate.value_of_last(10)) << "full again";
+}
+
 constexpr std::uint64_t kMega = 1'000'000;
 
 TEST(RateShares, ChangesWhenItIsWorthIt) {

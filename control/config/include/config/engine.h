@@ -34,6 +34,7 @@ struct Engine {
     std::uint64_t seed = 1;
     std::chrono::milliseconds interval{1000};  ///< between decisions; also the period that makes values stale
     std::chrono::microseconds deadline{750};   ///< of one decision
+    std::uint32_t rate_memory_s = 300;         ///< what an uplink carried while it was full counts for so long
     selection::Selector::Settings selector;
     selection::EngineSettings settings;
     std::map<std::string, EngineLink> links;  ///< by the uplink's name

@@ -18,9 +18,15 @@ class RateEstimate {
     void sample(std::uint64_t bits_per_second, bool full) noexcept;
     /// bit/s; nullopt: it was never full.
     std::optional<std::uint64_t> value() const noexcept;
+    /// The same; nullopt, too, when it was not full in the last `seconds`: links that carry little are not measured,
+    /// and what was is long ago.
+    std::optional<std::uint64_t> value_of_last(std::uint32_t seconds) const noexcept {
+        return since_full_ < seconds ? value() : std::nullopt;
+    }
 
   private:
     std::uint64_t value_ = 0;
+    std::uint32_t since_full_ = 0;  // seconds
     bool was_full_ = false;
 };
 
