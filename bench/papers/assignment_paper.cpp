@@ -288,7 +288,7 @@ json assignment_paper(int seeds) {
     constexpr int kEvents = 200;
     constexpr int kBrute = 10'000;
     const int runs = std::min(seeds, 30);
-    Progress progress{"paper 003, assignments", 6 * seeds + seeds + 11 * runs + kBrute / 100 + kBranchSteps};
+    Progress progress{"paper 003, assignments", 6 * seeds + seeds + 14 * runs + kBrute / 100 + kBranchSteps};
     json result;
     result["approximation"] = approximation(seeds, progress);
     result["brute_force"] = brute_force(kBrute, progress);

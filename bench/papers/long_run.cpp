@@ -3,6 +3,7 @@
 #include "arrivals.h"
 #include "papers.h"
 #include "processor_time.h"
+#include "selection/catalogue.h"
 #include "selection/exact_front.h"
 #include "selection/front_choice.h"
 #include "selection/madm.h"
@@ -19,11 +20,14 @@ class Policy {
   public:
     enum class Kind : std::uint8_t {
         exact_moves,
+        exact_power,
         exact_knee,
         genetic_knee,
         saw,
         mew,
         topsis,
+        ahp,
+        min_rtt,
         all_wlan,
         all_umts,
         widest
@@ -41,6 +45,8 @@ class Policy {
         switch (kind_) {
             case Kind::exact_moves:
                 return by_front(problem, true, ChoiceRule::fewest_moves);
+            case Kind::exact_power:
+                return by_front(problem, false, ChoiceRule::least_power, 0.01);
             case Kind::exact_knee:
                 return by_front(problem, false, ChoiceRule::knee);
             case Kind::genetic_knee:
@@ -49,6 +55,10 @@ class Policy {
                 return assign_by_madm(problem, MadmMethod::mew, {});
             case Kind::topsis:
                 return assign_by_madm(problem, MadmMethod::topsis, {});
+            case Kind::ahp:
+                return assign_by_madm(problem, MadmMethod::saw, ahp_);
+            case Kind::min_rtt:
+                return by_round_trip(problem);
             case Kind::all_wlan:
                 return all_on(problem, 1);
             case Kind::all_umts:
@@ -62,13 +72,13 @@ class Policy {
     }
 
   private:
-    Assignment by_front(const AssignmentProblem& problem, bool moves, ChoiceRule rule) {
+    Assignment by_front(const AssignmentProblem& problem, bool moves, ChoiceRule rule, double slack = 0) {
         exact_.solve(problem, moves, {});
         front_.clear();
         for (std::size_t i = 0; i < exact_.size(); ++i) {
             front_.push_back(exact_.cost(i).objectives());
         }
-        return exact_.assignment(choose(front_, {rule, 0.0}, problem.demand_mbps(), 1));
+        return exact_.assignment(choose(front_, {rule, slack}, problem.demand_mbps(), 1));
     }
 
     Assignment by_genes(const AssignmentProblem& problem, Random& random) {
@@ -81,6 +91,36 @@ class Policy {
             front_.push_back(genetic_.cost(i).objectives());
         }
         return genetic_.assignment(choose(front_, {ChoiceRule::knee, 0}, problem.demand_mbps(), 1));
+    }
+
+    /// The path of the shortest round trip that has room, as MPTCP's scheduler would for whole flows: WLAN before 3G.
+    /// Where none has, the shortest.
+    static Assignment by_round_trip(const AssignmentProblem& problem) {
+        std::vector<std::uint8_t> order;
+        for (const std::size_t kind : {1U, 0U}) {
+            for (std::size_t j = 0; j < problem.interfaces.size(); ++j) {
+                if (problem.interfaces[j].available && j % 2 == kind) {
+                    order.push_back(static_cast<std::uint8_t>(j));
+                }
+            }
+        }
+        Assignment assignment;
+        assignment.fill(kParked);
+        std::array<double, kMaxInterfaces> carried{};
+        for (std::size_t i = 0; i < problem.flows.size() && !order.empty(); ++i) {
+            const double mbps = problem.flows[i].mbps;
+            const auto found = std::find_if(order.begin(), order.end(), [&](std::uint8_t j) {
+                return carried[j] + mbps <= problem.interfaces[j].mbps;
+            });
+            assignment[i] = found == order.end() ? order.front() : *found;
+            carried[assignment[i]] += mbps;
+        }
+        return assignment;
+    }
+
+    static MadmWeights weights_by_ahp() {
+        const auto found = ahp_weights(EngineSettings::usual_judgements(), 3);
+        return {found->weights[0], found->weights[1], found->weights[2]};
     }
 
     /// On the interfaces of one kind in turn, on any where none of them is there.
@@ -105,6 +145,7 @@ class Policy {
     Kind kind_;
     ExactFront exact_;
     Nsga2 genetic_;
+    MadmWeights ahp_ = weights_by_ahp();
     std::vector<Objectives> front_;
 };
 
@@ -200,6 +241,7 @@ LongRun long_run(Policy& policy, std::uint64_t seed, int events) {
 json long_runs(int seeds, int events, Progress& progress) {
     using Kind = Policy::Kind;
     Policy policies[] = {{"exact, fewest moves", Kind::exact_moves},
+                         {"exact, least power", Kind::exact_power},
                          {"exact, knee", Kind::exact_knee},
                          {"GA-10, knee", Kind::genetic_knee, 10},
                          {"GA-100, knee", Kind::genetic_knee, 100},
@@ -207,6 +249,8 @@ json long_runs(int seeds, int events, Progress& progress) {
                          {"SAW", Kind::saw},
                          {"MEW", Kind::mew},
                          {"TOPSIS", Kind::topsis},
+                         {"AHP", Kind::ahp},
+                         {"shortest round trip", Kind::min_rtt},
                          {"widest first", Kind::widest},
                          {"all WLAN", Kind::all_wlan},
                          {"all 3G", Kind::all_umts}};

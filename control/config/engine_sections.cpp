@@ -202,6 +202,8 @@ void read_pmp(const Value& value, const Uplinks& /*uplinks*/, EngineSettings& ou
                                     {"prior_self", &p.model.prior_self, 0, 1},
                                     {"prior_weight", &p.model.prior_weight, 0, 1e6},
                                     {"keep", &p.model.keep, 0, 1},
+                                    {"second_order", &p.model.second_order},
+                                    {"turn_m", &p.model.turn_m, 0.5, 10'000},
                                     {"lookahead", &p.lookahead, 1, 10},
                                     {"period", Seconds{&p.period_s}, 0.1, 600},
                                     {"join_dbm", &p.join_dbm, -120, 0},
@@ -226,7 +228,10 @@ void read_hybrid(const Value& value, const Uplinks& /*uplinks*/, EngineSettings&
                               {"dead", Seconds{&h.dead_s}, 0, 60},
                               {"shadow_m", &h.shadow_m, 0.1, 10'000},
                               {"uncertainty_db", &h.uncertainty_db, 0, 30},
-                              {"accuracy_m", &h.accuracy_m, 0.1, 10'000}};
+                              {"accuracy_m", &h.accuracy_m, 0.1, 10'000},
+                              {"fix_most", Seconds{&h.fix_most_s}, 0, 600},
+                              {"fix_least", Seconds{&h.fix_least_s}, 0.1, 600},
+                              {"fix_error_m", &h.fix_error_m, 0.1, 10'000}};
     for (const Field& field : rate_fields(h.rates)) {
         fields.push_back(field);
     }
@@ -261,8 +266,10 @@ void read_pareto(const Value& value, const Uplinks& /*uplinks*/, EngineSettings&
                                  {"distinct", &p.genetic.distinct}},
                                 {"choice", "offers"});
     if (const auto choice = map.find("choice")) {
-        p.choice.rule = choice->one_of<ChoiceRule>(
-            {{"fewest-moves", ChoiceRule::fewest_moves}, {"battery", ChoiceRule::battery}, {"knee", ChoiceRule::knee}});
+        p.choice.rule = choice->one_of<ChoiceRule>({{"fewest-moves", ChoiceRule::fewest_moves},
+                                                    {"least-power", ChoiceRule::least_power},
+                                                    {"battery", ChoiceRule::battery},
+                                                    {"knee", ChoiceRule::knee}});
     }
     read_offers(map, p.offers);
 }

@@ -22,9 +22,9 @@ Range range_of(std::span<const Objectives> front, double Objectives::*objective)
     return range;
 }
 
-std::size_t fewest_moves(std::span<const Objectives> front, double allowed) {
+std::size_t least(std::span<const Objectives> front, double allowed, bool by_moves) {
     std::size_t best = front.size();
-    const auto key = [&](std::size_t i) { return std::tuple{front[i].moves, front[i].power_w}; };
+    const auto key = [&](std::size_t i) { return std::tuple{by_moves ? front[i].moves : 0, front[i].power_w}; };
     for (std::size_t i = 0; i < front.size(); ++i) {
         if (front[i].shortfall_mbps <= allowed && (best == front.size() || key(i) < key(best))) {
             best = i;
@@ -61,10 +61,11 @@ std::size_t choose(std::span<const Objectives> front, const ChoiceSettings& sett
         case ChoiceRule::knee:  // ends are (0, 1) and (1, 0): the distance below their chord grows with 1 − x − y
             return highest(front, [](double power, double shortfall) { return 1 - power - shortfall; });
         case ChoiceRule::fewest_moves:
+        case ChoiceRule::least_power:
             break;
     }
-    const double least = range_of(front, &Objectives::shortfall_mbps).low;
-    return fewest_moves(front, least + settings.slack * demand_mbps + 1e-9);
+    const double shortest = range_of(front, &Objectives::shortfall_mbps).low;
+    return least(front, shortest + settings.slack * demand_mbps + 1e-9, settings.rule == ChoiceRule::fewest_moves);
 }
 
 }  // namespace homeward::selection

@@ -220,11 +220,14 @@ TEST(FrontChoice, Rules) {
     const auto with = [&](ChoiceRule rule, double battery) { return choose(front, {rule, 0.05}, 10, battery); };
     EXPECT_EQ(with(ChoiceRule::fewest_moves, 1), 2U) << "within 0.5 Mbps: one move, and of those the least power";
     EXPECT_EQ(choose(front, {ChoiceRule::fewest_moves, 0}, 10, 1), 4U);
+    EXPECT_EQ(choose(front, {ChoiceRule::least_power, 0.1}, 10, 1), 1U) << "within 1 Mbps: least power";
+    EXPECT_EQ(choose(front, {ChoiceRule::least_power, 0}, 10, 1), 4U);
     EXPECT_EQ(with(ChoiceRule::battery, 0), 0U) << "empty: least power";
     EXPECT_EQ(with(ChoiceRule::battery, 1), 4U) << "full: least shortfall";
     EXPECT_EQ(with(ChoiceRule::knee, 1), 1U);
     const Objectives one[] = {{1, 1, 1}};
-    for (const ChoiceRule rule : {ChoiceRule::fewest_moves, ChoiceRule::battery, ChoiceRule::knee}) {
+    for (const ChoiceRule rule :
+         {ChoiceRule::fewest_moves, ChoiceRule::least_power, ChoiceRule::battery, ChoiceRule::knee}) {
         EXPECT_EQ(choose(one, {rule, 0.05}, 1, 0.5), 0U);
     }
     const Objectives equal[] = {{1, 1, 1}, {1, 1, 1}};

@@ -10,6 +10,7 @@ namespace homeward::selection {
 /// How one point of a Pareto front is chosen.
 enum class ChoiceRule : std::uint8_t {
     fewest_moves,  ///< of the points with almost the least shortfall the one with fewest moves, then least power
+    least_power,   ///< of the same points the one with least power, whatever moves
     battery,       ///< power weighs more the emptier the battery is
     knee,          ///< farthest from the line between the front's ends
 };
