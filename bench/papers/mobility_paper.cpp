@@ -5,6 +5,7 @@
 
 #include "minrtt.h"
 #include "papers.h"
+#include "predictions.h"
 #include "processor_time.h"
 #include "walk.h"
 
@@ -14,23 +15,14 @@ namespace {
 using nlohmann::json;
 using selection::EngineSettings;
 
-constexpr std::uint64_t kTraining = 1'000'000;  // seeds of walks that are only trained on
-constexpr int kTrainingWalks = 30;
-
 EngineSettings settings_for(const Scenario& scenario) {
     EngineSettings settings;
     settings.pmp.site = settings.hybrid.site = site();
+    settings.pmp.model = as_in_the_paper();
     settings.hybrid.dead_s = scenario.dead_s;
     settings.conventional.leave_dbm = scenario.leave_dbm;
     settings.conventional.join_dbm = scenario.join_dbm;
     return settings;
-}
-
-template <typename Model>
-void train(Model& model, const Scenario& scenario) {
-    for (int i = 0; i < kTrainingWalks; ++i) {
-        model.train(fixes(walk(scenario, kTraining + static_cast<std::uint64_t>(i))));
-    }
 }
 
 struct Method {
@@ -161,58 +153,9 @@ json compare(const Scenario& scenario, int seeds, Progress& progress) {
     return result;
 }
 
-/// Distance from what was predicted to what was fixed and to the truth, by look-ahead.
-json predictions(const Scenario& scenario, int seeds) {
-    json result;
-    selection::MobilityModel model{{}, site().path, site().points};
-    train(model, scenario);
-    for (std::size_t lookahead = 1; lookahead <= 5; ++lookahead) {
-        json to_fix = json::array(), to_truth = json::array(), persistence = json::array(), reckoning = json::array();
-        for (int seed = 0; seed < seeds; ++seed) {
-            const std::vector<Step> steps = walk(scenario, static_cast<std::uint64_t>(seed));
-            double sums[4] = {};
-            int count = 0;
-            for (std::size_t t = 0; t + 5 * lookahead < steps.size(); t += 5 * (lookahead + 1)) {
-                const auto cell = model.map().cell_of(steps[t].fix);
-                selection::Hmm::Index ahead[5];
-                if (!cell || !model.predict(*cell, {ahead, lookahead})) {
-                    continue;
-                }
-                const std::size_t back = std::min<std::size_t>(t, 20);
-                const Point before = steps[t - back].fix;
-                const double span = back == 0 ? 1 : static_cast<double>(back);
-                const Point velocity{(steps[t].fix.east - before.east) / span,
-                                     (steps[t].fix.north - before.north) / span};
-                for (std::size_t k = 0; k < lookahead; ++k) {
-                    const Step& then = steps[t + 5 * (k + 1)];
-                    const double later = 5.0 * static_cast<double>(k + 1);
-                    sums[0] += distance(model.map().centre(ahead[k]), then.fix);
-                    sums[1] += distance(model.map().centre(ahead[k]), then.truth);
-                    sums[2] += distance(steps[t].fix, then.fix);
-                    sums[3] += distance(
-                        {steps[t].fix.east + velocity.east * later, steps[t].fix.north + velocity.north * later},
-                        then.fix);
-                    ++count;
-                }
-            }
-            const double each = count == 0 ? 1 : count;
-            to_fix.push_back(sums[0] / each);
-            to_truth.push_back(sums[1] / each);
-            persistence.push_back(sums[2] / each);
-            reckoning.push_back(sums[3] / each);
-        }
-        result.push_back({{"lookahead", lookahead},
-                          {"to_fix", to_fix},
-                          {"to_truth", to_truth},
-                          {"persistence", persistence},
-                          {"dead_reckoning", reckoning}});
-    }
-    return result;
-}
-
 /// One walk as Figure 4 draws it: where the node was fixed, and where it was thought to be going.
 json drawn_walk(const Scenario& scenario) {
-    selection::MobilityModel model{{}, site().path, site().points};
+    selection::MobilityModel model{as_in_the_paper(), site().path, site().points};
     train(model, scenario);
     json fixed = json::array(), predicted = json::array();
     const std::vector<Step> steps = walk(scenario, 0);
@@ -260,10 +203,11 @@ json mobility_paper(int seeds) {
     Progress progress{"paper 002, walks", 2 * 7 * seeds};
     for (const Scenario& scenario : {plausible(), stress_fit()}) {
         json one = compare(scenario, seeds, progress);
-        one["predictions"] = predictions(scenario, seeds);
+        one["predictions"] = predictions(scenario, as_in_the_paper(), seeds);
         one["walk"] = drawn_walk(scenario);
         result["scenarios"][scenario.name] = one;
     }
+    result["goals"] = mobility_goals(seeds);
     result["viterbi_us"] = viterbi_times();
     return result;
 }

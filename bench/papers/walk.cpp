@@ -24,7 +24,7 @@ double goodput(const Scenario& scenario, double rssi_dbm) {
     return rates.goodput_mbps(snr) * edge * edge;
 }
 
-selection::Observation observe(const Step& step, int second, int serving) {
+selection::Observation observe(const Step& step, int second, int serving, bool fixed) {
     selection::Observation seen;
     seen.at = second;
     for (std::size_t i = 0; i < kAccessPoints; ++i) {
@@ -34,7 +34,7 @@ selection::Observation observe(const Step& step, int second, int serving) {
         link.up = step.rssi_dbm[i] >= kSensitivity;
         seen.links.push_back(link);
     }
-    if (second % kFixPeriod == 0) {
+    if (fixed) {
         seen.position = selection::Plane{site().latitude, site().longitude}.position(step.fix);
         seen.position->accuracy_m = 5;
     }
@@ -52,6 +52,10 @@ class Ledger {
     Ledger(WalkResult& result, int serving, const Senses& senses = {})
         : result_(result), senses_(senses), before_(serving) {}
 
+    void fix() {
+        ++result_.fixes;
+        result_.joules += senses_.gps ? 0.28 * kFixPeriod : 0;
+    }
     void second(int now, int serving, double mbps) {
         if (serving != before_) {
             ++result_.handovers;
@@ -67,8 +71,7 @@ class Ledger {
         result_.series_mbps.push_back(mbps);
         result_.serving.push_back(serving);
         const selection::RadioProfile& radio = selection::kWlanAria;
-        result_.joules += (mbps > 0 ? radio.active_w : radio.idle_w) + senses_.scans_hz * 0.2 * radio.active_w +
-                          (senses_.gps ? 0.28 : 0);
+        result_.joules += (mbps > 0 ? radio.active_w : radio.idle_w) + senses_.scans_hz * 0.2 * radio.active_w;
         carried_ = mbps;
         sum_ += mbps;
         result_.goodput_mbps = sum_ / static_cast<double>(result_.series_mbps.size());
@@ -92,6 +95,13 @@ class Ledger {
 
 Scenario plausible() {
     return {};
+}
+
+Scenario corridor() {
+    Scenario scenario;
+    scenario.name = "corridor";
+    scenario.both_ways = true;
+    return scenario;
 }
 
 Scenario stress_fit() {
@@ -119,6 +129,35 @@ selection::SiteMap site() {
     return site;
 }
 
+namespace {
+
+/// From one place by another to a third, metres along the path.
+struct Route {
+    double from = kFrom, turn = kTo, to = kTo;
+
+    double length() const { return std::abs(turn - from) + std::abs(to - turn); }
+    double at(double walked) const {
+        const double out = std::abs(turn - from);
+        return walked <= out ? from + std::copysign(walked, turn - from)
+                             : turn + std::copysign(walked - out, to - turn);
+    }
+};
+
+Route route(const Scenario& scenario, std::uint64_t seed) {
+    if (!scenario.both_ways) {
+        return {};
+    }
+    constexpr double kMargin = 40;  // who turns has gone some way
+    Random random{seed ^ 0x726f757465U};
+    const bool east = random.chance(0.5);
+    const double from = east ? kFrom : kTo;
+    const double to = east ? kTo : kFrom;
+    const bool turns = random.chance(0.5);
+    return turns ? Route{from, random.uniform(kFrom + kMargin, kTo - kMargin), from} : Route{from, to, to};
+}
+
+}  // namespace
+
 std::vector<Step> walk(const Scenario& scenario, std::uint64_t seed) {
     Random random{seed};
     const double speed = std::clamp(1 + 0.1 * random.normal(), 0.6, 1.4);
@@ -129,9 +168,10 @@ std::vector<Step> walk(const Scenario& scenario, std::uint64_t seed) {
     const double fresh = std::sqrt(1 - keep * keep) * scenario.shadow_db;
     const double gps_fresh = std::sqrt(1 - scenario.gps_memory * scenario.gps_memory) * scenario.gps_m;
     std::vector<Step> steps;
-    const int seconds = static_cast<int>((kTo - kFrom) / speed);
+    const Route way = route(scenario, seed);
+    const int seconds = static_cast<int>(way.length() / speed);
     for (int second = 0; second <= seconds; ++second) {
-        const double east = kFrom + speed * second;
+        const double east = way.at(speed * second);
         Step step;
         step.truth = {east, kLateral};
         step.fix = {east + error.east, kLateral + error.north};
@@ -167,7 +207,11 @@ WalkResult run(const std::vector<Step>& walk, std::unique_ptr<selection::Engine>
     bool pending = false;
     for (int now = 0; now < static_cast<int>(walk.size()); ++now) {
         const Step& step = walk[static_cast<std::size_t>(now)];
-        const selection::Observation seen = observe(step, now, serving);
+        const bool fixed = now % kFixPeriod == 0 && now >= selector.engine().next_fix();
+        if (fixed) {
+            ledger.fix();
+        }
+        const selection::Observation seen = observe(step, now, serving, fixed);
         selector.observe(seen);
         if (pending && now >= dead_until) {
             selector.report({static_cast<double>(now), {kWlan, static_cast<selection::Bssid>(serving + 1)}, true});

@@ -23,8 +23,11 @@ struct Scenario {
     selection::Seconds conventional_dead_s = 1;  // of one of the conventional method
     double leave_dbm = -80;                      // the conventional method's
     double join_dbm = -83;
+    bool both_ways = false;  // walks begin at either end, and half of them turn back somewhere
 };
 Scenario plausible();
+/// `plausible`, where people walk both ways and turn.
+Scenario corridor();
 /// Fitted to the paper's ratios: long outages, see the report.
 Scenario stress_fit();
 
@@ -55,11 +58,12 @@ struct WalkResult {
     double longest_s = 0;
     double lost_packets = 0;  // on their way to the access point that was left, sent again
     double joules = 0;
+    int fixes = 0;  // of the position, that the engine looked at
     std::vector<double> series_mbps;
     std::vector<int> serving;
 };
 
-/// What a method looks at costs energy: a scan 0.2 s of an active radio, GPS 0.28 W while it is on.
+/// What a method looks at costs energy: a scan 0.2 s of an active radio, GPS 0.28 W for the five seconds of a fix.
 struct Senses {
     double scans_hz = 0;
     bool gps = false;

@@ -37,8 +37,15 @@ double TrackFilter::speed_mps() const {
     return std::hypot(velocity_.east, velocity_.north);
 }
 
+/// The track outlives the longest pause that the engine asks for.
+TrackFilter::Settings Hybrid::with_gap(const Settings& settings) {
+    TrackFilter::Settings track = settings.track;
+    track.gap_s += settings.fix_most_s;
+    return track;
+}
+
 Hybrid::Hybrid(const Settings& settings)
-    : settings_(settings), plane_(settings.site.latitude, settings.site.longitude), track_(settings.track) {
+    : settings_(settings), plane_(settings.site.latitude, settings.site.longitude), track_(with_gap(settings)) {
     for (std::size_t i = 0; i < goodput_.size(); ++i) {
         const double rssi = -120 + static_cast<double>(i) / 4;
         double sum = 0;
@@ -79,10 +86,21 @@ void Hybrid::observe(const Scene& scene) {
     }
     if (scene.position && scene.position->at > measured_) {
         measured_ = scene.position->at;
-        if (scene.position->accuracy_m <= settings_.accuracy_m) {
-            track_.fix(plane_.point(*scene.position), scene.position->at);
+        if (scene.position->accuracy_m <= settings_.accuracy_m && measured_ >= next_fix_ - 1e-9) {
+            take_fix(*scene.position);
         }
     }
+}
+
+void Hybrid::take_fix(const Position& position) {
+    const Point measured = plane_.point(position);
+    const bool expected =
+        track_.fresh(position.at) && distance(track_.at(position.at), measured) <= settings_.fix_error_m;
+    track_.fix(measured, position.at);
+    pause_ = settings_.fix_most_s <= 0 ? 0
+             : expected                ? std::min(settings_.fix_most_s, std::max(2 * pause_, settings_.fix_least_s))
+                                       : settings_.fix_least_s;
+    next_fix_ = position.at + pause_;
 }
 
 Known Hybrid::expected_mb(const Scene& scene, const Link& link) const {
@@ -91,7 +109,7 @@ Known Hybrid::expected_mb(const Scene& scene, const Link& link) const {
         return std::nullopt;
     }
     const AccessPoint* point = find(link.key);
-    if (point == nullptr || !track_.started() || !scene.position) {
+    if (point == nullptr || !track_.fresh(scene.now)) {
         return smooth_goodput(level->value()) * settings_.horizon_s;
     }
     const double here = settings_.path_loss.rssi_dbm(distance(track_.at(scene.now), point->place));

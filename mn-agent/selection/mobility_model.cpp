@@ -9,7 +9,13 @@ namespace {
 
 /// What is thought of a place that nobody was seen at: one stays there.
 constexpr double kStay = 0.05;
-constexpr double kSnapshot = 20260101;  // its first number; another one when its form changes
+constexpr double kSnapshot = 20260101;  // its first number, of the first order; another one when its form changes
+constexpr double kSecondOrder = 1;      // more than that, of the second
+
+Hmm model_of_places(const MobilityModel::Settings& settings, std::size_t cells) {
+    return settings.second_order ? Hmm{2 * cells, 3 * cells, settings.epsilon_place}
+                                 : Hmm{cells, cells, settings.epsilon_place};
+}
 
 }  // namespace
 
@@ -17,13 +23,20 @@ MobilityModel::MobilityModel(const Settings& settings, const std::vector<Point>&
     : settings_(settings),
       map_(path, settings.cell_m, settings.reach_m),
       points_(std::move(points)),
-      places_(map_.cells(), map_.cells(), settings.epsilon_place),
-      access_(points_.size(), map_.cells(), settings.epsilon_point) {
-    for (std::size_t cell = 0; cell < map_.cells(); ++cell) {
-        const auto index = static_cast<Index>(cell);
-        places_.count_start(index, kStay);
-        places_.count_emission(index, index, kStay);
-        places_.count_transition(index, index, kStay);
+      turn_cells_(std::max(1, static_cast<int>(std::lround(settings.turn_m / map_.cell_m())))),
+      places_(model_of_places(settings, map_.cells())),
+      access_(points_.size(), map_.cells(), settings.epsilon_point),
+      counted_(turn_cells_) {
+    for (std::size_t number = 0; number < map_.cells(); ++number) {
+        const auto cell = static_cast<Index>(number);
+        for (const Index place : places_of(cell, Heading::unknown)) {
+            places_.count_start(place, kStay);
+            places_.count_transition(place, place, kStay);
+            places_.count_emission(place, cell, kStay);
+            if (settings.second_order) {
+                places_.count_emission(place, symbol_of(cell, heading_of(place)), kStay);
+            }
+        }
     }
     places_.update();
     start_second();
@@ -73,20 +86,62 @@ std::size_t MobilityModel::nearest(const Point& point) const {
     return static_cast<std::size_t>(std::min_element(points_.begin(), points_.end(), closer) - points_.begin());
 }
 
-void MobilityModel::count_cell(Index cell, Index label) {
-    if (last_) {
-        places_.count_start(cell);
-        places_.count_emission(cell, *last_);
-        if (before_) {
-            places_.count_transition(*last_, cell);
+Bounded<MobilityModel::Index, 2> MobilityModel::places_of(Index cell, Heading heading) const {
+    Bounded<Index, 2> places;
+    if (!settings_.second_order || heading != Heading::backward) {
+        places.push_back(cell);
+    }
+    if (settings_.second_order && heading != Heading::forward) {
+        places.push_back(static_cast<Index>(cell + map_.cells()));
+    }
+    return places;
+}
+
+MobilityModel::Index MobilityModel::symbol_of(Index cell, Heading heading) const {
+    const std::size_t after = settings_.second_order ? static_cast<std::size_t>(heading) : 0;
+    return static_cast<Index>(cell + after * map_.cells());
+}
+
+/// Who sees a cell alone sees it whatever the heading is: in the second order it is counted beside the cell that has
+/// one, which doubles all of a row and changes no choice.
+void MobilityModel::count_place(Index cell) {
+    const Heading heading = counted_.see(cell);
+    const auto to = places_of(cell, heading);
+    for (const Index place : to) {
+        const double weight = 1.0 / static_cast<double>(to.size());
+        if (!last_) {
+            break;
+        }
+        places_.count_start(place, weight);
+        places_.count_emission(place, symbol_of(*last_, last_heading_), weight);
+        if (settings_.second_order && last_heading_ != Heading::unknown) {
+            places_.count_emission(place, *last_, weight);
+        }
+        const auto from = places_of(*last_, last_heading_);
+        for (const Index origin : from) {
+            if (before_) {
+                places_.count_transition(origin, place, weight / static_cast<double>(from.size()));
+            }
         }
     }
+    before_ = last_.has_value();
+    last_ = cell;
+    last_heading_ = heading;
+}
+
+void MobilityModel::update_place(Index cell) {
+    for (const Index place : places_of(cell, Heading::unknown)) {
+        places_.update(place);
+    }
+}
+
+void MobilityModel::count_cell(Index cell, Index label) {
+    count_place(cell);
     access_.count_start(label);
     access_.count_emission(label, cell);
     if (last_label_) {
         access_.count_transition(*last_label_, label);
     }
-    before_ = std::exchange(last_, cell);
     last_label_ = label;
 }
 
@@ -102,8 +157,10 @@ std::optional<MobilityModel::Index> MobilityModel::count(const Point& fix, Index
 }
 
 void MobilityModel::restart() {
-    before_.reset();
+    before_ = false;
     last_.reset();
+    last_heading_ = Heading::unknown;
+    counted_.reset();
     last_label_.reset();
 }
 
@@ -136,13 +193,15 @@ void MobilityModel::learn(const Point& fix) {
     const std::optional<Index> left = last_;
     const std::optional<Index> left_label = last_label_;
     const auto label = static_cast<Index>(nearest(fix));
-    places_.forget(*cell, settings_.keep);
+    for (const Index place : places_of(*cell, Heading::unknown)) {
+        places_.forget(place, settings_.keep);
+    }
     access_.forget(label, settings_.keep);
     count(fix, label);
-    places_.update(*cell);
+    update_place(*cell);
     access_.update(label);
     if (left && *left != *cell) {
-        places_.update(*left);
+        update_place(*left);
     }
     if (left_label && *left_label != label) {
         access_.update(*left_label);
@@ -160,7 +219,8 @@ void MobilityModel::place_point(std::size_t point, const Point& place) {
 }
 
 std::vector<double> MobilityModel::snapshot() const {
-    std::vector<double> numbers{kSnapshot, static_cast<double>(map_.cells()), static_cast<double>(points_.size())};
+    std::vector<double> numbers{kSnapshot + (settings_.second_order ? kSecondOrder : 0),
+                                static_cast<double>(map_.cells()), static_cast<double>(points_.size())};
     map_.save(numbers);
     for (const AccessPoint& each : points_) {
         numbers.insert(numbers.end(), {each.place.east, each.place.north});
@@ -171,8 +231,9 @@ std::vector<double> MobilityModel::snapshot() const {
 }
 
 bool MobilityModel::load(NumberReader& numbers) {
-    if (!numbers.expect(kSnapshot) || !numbers.expect(static_cast<double>(map_.cells())) ||
-        !numbers.expect(static_cast<double>(points_.size())) || !map_.load(numbers)) {
+    if (!numbers.expect(kSnapshot + (settings_.second_order ? kSecondOrder : 0)) ||
+        !numbers.expect(static_cast<double>(map_.cells())) || !numbers.expect(static_cast<double>(points_.size())) ||
+        !map_.load(numbers)) {
         return false;
     }
     for (AccessPoint& each : points_) {
@@ -197,16 +258,17 @@ bool MobilityModel::restore(std::span<const double> learned) {
     return true;
 }
 
-bool MobilityModel::predict(Index now, std::span<Index> cells) {
-    symbols_[0] = now;
+bool MobilityModel::predict(Index now, Heading heading, std::span<Index> cells) {
+    symbols_[0] = symbol_of(now, heading);
     for (std::size_t k = 0; k < cells.size() && k < symbols_.size(); ++k) {
         const std::span<Index> path{decoded_.data(), k + 1};
         if (!places_.decode({symbols_.data(), k + 1}, path)) {
             return false;
         }
-        cells[k] = path.back();
-        if (k + 1 < symbols_.size()) {
-            symbols_[k + 1] = path.back();  // the prediction stands in for the next observation
+        const auto cell = static_cast<Index>(path.back() % map_.cells());
+        cells[k] = cell;
+        if (k + 1 < symbols_.size()) {  // the prediction stands in for the next observation
+            symbols_[k + 1] = symbol_of(cell, heading_of(path.back()));
         }
     }
     return true;

@@ -9,7 +9,8 @@ Pmp::Pmp(const Settings& settings)
     : settings_(settings),
       plane_(settings.site.latitude, settings.site.longitude),
       model_(settings.model, settings.site.path, settings.site.points),
-      by_signal_(settings.without_position) {}
+      by_signal_(settings.without_position),
+      heading_(model_.sense()) {}
 
 void Pmp::push(Hmm::Index cell) {
     const std::size_t window = std::min(settings_.model.window, kMaxWindow);
@@ -21,7 +22,7 @@ void Pmp::push(Hmm::Index cell) {
 
 void Pmp::look_ahead(Hmm::Index cell) {
     ahead_.resize(std::clamp<std::size_t>(settings_.lookahead, 1, 10));
-    if (!model_.predict(cell, {ahead_.begin(), ahead_.size()})) {
+    if (!model_.predict(cell, heading_.heading(), {ahead_.begin(), ahead_.size()})) {
         ahead_.clear();
     }
 }
@@ -30,6 +31,7 @@ void Pmp::take_fix(const Point& fix, Seconds now) {
     const Seconds period = settings_.period_s * static_cast<double>(settings_.lookahead + 1);
     if (now - fixed_ > 2 * period) {
         recent_.clear();
+        heading_.reset();
         model_.restart();
     }
     fixed_ = now;
@@ -48,6 +50,7 @@ void Pmp::take_fix(const Point& fix, Seconds now) {
         push(ahead_[k]);  // the periods between two fixes
     }
     push(*cell);
+    heading_.see(*cell);
     look_ahead(*cell);
 }
 

@@ -52,6 +52,7 @@ TEST(Engine, ConstantsReachTheirEngine) {
   pending: 4 s
   stale_periods: 5
   position_age: 20 s
+  rate_memory: 60 s
   state: learned
   links:
     cellular: {cost_per_mb: 0.02, quota_mb: 500, rate_mbps: 12, domain: operator}
@@ -78,8 +79,8 @@ TEST(Engine, ConstantsReachTheirEngine) {
     open_weights: [0.4, 0.4, 0.2]
     flows_survive: true
     unknown_app: {mbps: 1}
-  pmp: {cell_m: 4, lookahead: 2, learn_online: true, window: 8}
-  hybrid: {horizon: 5 s, exponent: 3, noise_dbm: -90}
+  pmp: {cell_m: 4, lookahead: 2, learn_online: true, window: 8, second_order: false, turn_m: 20}
+  hybrid: {horizon: 5 s, fix_most: 20 s, exponent: 3, noise_dbm: -90}
   pareto: {choice: battery, slack: 0.1, exact_pairs: 100, branch_nodes: 500, generations: 30, offers: {usual_mbps: [1, 2, 3, 4, 5]}}
   weights: {bandwidth: 0.6, power: 0.2, moves: 0.2, judgements: [3, 5, 2]}
 )");
@@ -94,6 +95,7 @@ TEST(Engine, ConstantsReachTheirEngine) {
     EXPECT_EQ(engine.selector.surroundings.period_s, 0.5);
     EXPECT_EQ(engine.selector.surroundings.stale_periods, 5);
     EXPECT_EQ(engine.selector.surroundings.position_age_s, 20);
+    EXPECT_EQ(engine.rate_memory_s, 60U);
     EXPECT_EQ(engine.state, "learned") << "beside mn.yaml";
     EXPECT_EQ(engine.links.at("cellular").cost_per_mb, 0.02);
     EXPECT_EQ(engine.links.at("cellular").rate_mbps, 12);
@@ -123,6 +125,9 @@ TEST(Engine, ConstantsReachTheirEngine) {
     EXPECT_EQ(all.closed_loop.unknown_app.mbps, 1);
     EXPECT_EQ(all.pmp.lookahead, 2U);
     EXPECT_EQ(all.pmp.model.cell_m, 4);
+    EXPECT_FALSE(all.pmp.model.second_order);
+    EXPECT_EQ(all.pmp.model.turn_m, 20);
+    EXPECT_EQ(all.hybrid.fix_most_s, 20);
     EXPECT_EQ(all.hybrid.rates.noise_dbm, -90);
     EXPECT_EQ(all.pareto.choice.rule, selection::ChoiceRule::battery);
     EXPECT_EQ(all.pareto.exact.max_pairs, 100U);

@@ -80,6 +80,7 @@ TEST(Plane, ThereAndBack) {
 TEST(MobilityModel, OneDecodeWithoutSmoothingIsTheMarkovChain) {
     MobilityModel::Settings settings;
     settings.epsilon_place = 0;
+    settings.second_order = false;
     MobilityModel model{settings, line_of_five().path, line_of_five().points};
     Random random{3};
     std::map<Index, std::map<Index, int>> counts;
@@ -156,6 +157,57 @@ TEST(MobilityModel, MaskedAccessPointIsNotNamed) {
     EXPECT_NE(*target, 1U);
     const bool none[] = {false, false, false, false, false};
     EXPECT_FALSE(model.target(stay, none));
+}
+
+TEST(HeadingSense, TurnsWhenOneIsFarEnoughBack) {
+    struct Row {
+        Index cell;
+        Heading heading;
+    };
+    using enum Heading;
+    constexpr Row kRows[] = {{10, unknown}, {11, unknown},  {9, backward},  {10, backward}, {8, backward},
+                             {9, backward}, {10, forward},  {14, forward},  {13, forward},  {15, forward},
+                             {14, forward}, {13, backward}, {13, backward}, {11, backward}, {12, backward}};
+    HeadingSense sense{2};
+    for (const Row& row : kRows) {
+        EXPECT_EQ(sense.see(row.cell), row.heading) << row.cell;
+    }
+    sense.reset();
+    EXPECT_EQ(sense.heading(), unknown);
+    EXPECT_EQ(sense.see(40), unknown);
+}
+
+/// People walk one way as often as the other: where one goes depends on where one came from.
+TEST(MobilityModel, SecondOrderKnowsWhichWayOneGoes) {
+    for (const bool second_order : {false, true}) {
+        MobilityModel::Settings settings;
+        settings.second_order = second_order;
+        MobilityModel model{settings, line_of_five().path, line_of_five().points};
+        Random random{1};
+        for (int i = 0; i < 15; ++i) {
+            model.train(walk(0.5, random, 12.5, 212.5));  // in the middle of cells
+            model.train(walk(0.5, random, 212.5, 12.5));
+        }
+        Index there[5], back[5], unknown[5];
+        ASSERT_TRUE(model.predict(20, Heading::forward, there));
+        ASSERT_TRUE(model.predict(20, Heading::backward, back));
+        ASSERT_TRUE(model.predict(20, unknown));
+        EXPECT_EQ(there[4] == back[4], !second_order);
+        if (second_order) {
+            EXPECT_NEAR(there[4], 25, 1.01);
+            EXPECT_NEAR(back[4], 15, 1.01);
+            EXPECT_NE(unknown[0], 20) << "one of both ways";
+        }
+    }
+}
+
+TEST(MobilityModel, OrdersDoNotTakeEachOthersMemory) {
+    MobilityModel::Settings first;
+    first.second_order = false;
+    MobilityModel one = trained(3, 5, first);
+    MobilityModel other = trained(3, 5);
+    EXPECT_FALSE(one.restore(other.snapshot()));
+    EXPECT_FALSE(other.restore(one.snapshot()));
 }
 
 TEST(MobilityModel, LearnsANewDirectionOnline) {
@@ -354,6 +406,35 @@ TEST_F(PmpTest, AnInaccurateFixIsNone) {
     EXPECT_EQ(decide(at(1, 200, 1, 30)).serving.bssid, 5U);
 }
 
+/// Trained both ways, one who turned is seen going back.
+TEST_F(PmpTest, FollowsATurn) {
+    engine_ = std::make_unique<Pmp>(settings_);
+    Random random{1};
+    for (int i = 0; i < 15; ++i) {
+        engine_->model().train(walk(0.5, random));
+        engine_->model().train(walk(0.5, random, 210, 10));
+    }
+    const auto ahead_of = [&](Seconds now, double east) {
+        engine_->observe(at(now, east, 3));
+        return engine_->model().map().centre(engine_->predicted()[0]).east;
+    };
+    for (int i = 0; i <= 8; ++i) {
+        const double ahead = ahead_of(10.0 * i, 60 + 10.0 * i);
+        EXPECT_TRUE(i < 2 || ahead > 60 + 10.0 * i) << i;
+    }
+    for (int i = 1; i <= 6; ++i) {
+        const double ahead = ahead_of(80 + 10.0 * i, 140 - 10.0 * i);
+        EXPECT_TRUE(i < 2 || ahead < 140 - 10.0 * i) << i;
+    }
+}
+
+TEST_F(PmpTest, AsksForTheFixesThatItTakes) {
+    make();
+    EXPECT_LT(engine_->next_fix(), 0);
+    engine_->observe(at(100, 50, 2));
+    EXPECT_EQ(engine_->next_fix(), 110);
+}
+
 TEST_F(PmpTest, OffThePathTheNearest) {
     make();
     Scene scene = at(0, 165, 1);
@@ -381,6 +462,30 @@ TEST(TrackFilter, FollowsAWalkerAndForgetsAfterAGap) {
     track.fix({0, 0}, 300);
     EXPECT_EQ(track.speed_mps(), 0);
     EXPECT_EQ(track.at(310).east, 0);
+}
+
+TEST(Hybrid, AsksForFewerFixesWhileTheTrackHolds) {
+    Hybrid::Settings settings;
+    settings.site = line_of_five();
+    settings.fix_most_s = 20;
+    Hybrid engine{settings};
+    const auto fix_at = [&](Seconds now, double east) {
+        Scene scene = scene_of({wlan(1, 1, -60)}, {1, 1}, now);
+        scene.position = Plane{5, 100}.position({east, 5});
+        scene.position->at = now;
+        engine.observe(scene);
+        return engine.next_fix() - now;
+    };
+    EXPECT_EQ(fix_at(0, 10), 5);
+    EXPECT_EQ(fix_at(5, 15), 10) << "where it stood is near enough";
+    EXPECT_EQ(fix_at(10, 150), 5) << "not asked for, not looked at";
+    EXPECT_EQ(fix_at(15, 25), 20);
+    EXPECT_EQ(fix_at(35, 45), 20) << "no longer than this";
+    EXPECT_NEAR(engine.track().speed_mps(), 1, 0.01);
+    EXPECT_EQ(fix_at(55, 20), 5) << "turned: looks again soon";
+    settings.fix_most_s = 0;
+    Hybrid each{settings};
+    EXPECT_LT(each.next_fix(), 0) << "every fix is taken";
 }
 
 TEST(Hybrid, ChoosesWhatWillBeBetterAhead) {

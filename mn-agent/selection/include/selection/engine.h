@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,8 @@ class Engine {
     virtual Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) = 0;
     virtual void report(const Outcome& /*outcome*/) {}
     virtual void feedback(const Score& /*score*/, Seconds /*now*/) {}
+    /// A fix of the position before this time is not looked at: its receiver may sleep.
+    virtual Seconds next_fix() const { return -std::numeric_limits<Seconds>::infinity(); }
     /// What it learned, as numbers that only this engine understands. Nothing learned: empty.
     virtual std::vector<double> snapshot() const { return {}; }
     /// False, and nothing changes, when the numbers are not such a snapshot.

@@ -24,6 +24,8 @@ class TrackFilter {
     /// Where the node is thought to be at `when`.
     Point at(Seconds when) const;
     double speed_mps() const;
+    /// Not older than the gap after which it starts anew.
+    bool fresh(Seconds now) const { return started_ && now - at_ <= settings_.gap_s; }
 
   private:
     Settings settings_;
@@ -53,6 +55,11 @@ class Hybrid final : public Engine {
         double shadow_m = 10;       // distance over which shadowing fades to 1/e
         double uncertainty_db = 3;  // standard deviation of a predicted signal
         double accuracy_m = 30;
+        /// Where fixes are as the track has them the time to the next doubles, from the least to this; 0: every fix is
+        /// taken.
+        Seconds fix_most_s = 0;
+        Seconds fix_least_s = 5;
+        double fix_error_m = 10;  // off the track that is no longer as expected
     };
 
     explicit Hybrid(const Settings& settings);
@@ -61,11 +68,14 @@ class Hybrid final : public Engine {
     void observe(const Scene& scene) override;
     Decision decide(const Scene& scene, Trigger trigger, const Deadline& deadline) override;
 
+    Seconds next_fix() const override { return next_fix_; }
     const TrackFilter& track() const { return track_; }
     /// Megabits that the link is expected to carry until the horizon; unknown without a signal.
     Known expected_mb(const Scene& scene, const Link& link) const;
 
   private:
+    static TrackFilter::Settings with_gap(const Settings& settings);
+    void take_fix(const Position& position);
     double smooth_goodput(double rssi_dbm) const;
     const AccessPoint* find(LinkKey key) const;
 
@@ -76,6 +86,8 @@ class Hybrid final : public Engine {
     std::array<double, 401> goodput_{};  // by dBm, −120 … −20 in quarters
     Seconds measured_ = -1e18;
     Seconds sampled_ = -1e18;
+    Seconds next_fix_ = -1e18;
+    Seconds pause_ = 0;  // to it
 };
 
 }  // namespace homeward::selection

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "selection/heading.h"
 #include "selection/hmm.h"
 #include "selection/path_map.h"
 
@@ -18,6 +19,9 @@ struct AccessPoint {
 
 /// Progressive mobility prediction (Yap et al.): one hidden Markov model from where the node is to where it will be, a
 /// second one from places to access points.
+///
+/// In the first model a place is a cell; with `second_order` a cell and the heading in which it was reached, so that
+/// who walks back is expected to go on walking back. While the heading is not known the cell alone is what is observed.
 class MobilityModel {
   public:
     using Index = Hmm::Index;
@@ -31,6 +35,8 @@ class MobilityModel {
         double prior_self = 0.9;  // probability of staying with it
         double prior_weight = 1;  // of what is known before training, in fixes
         double keep = 0.995;      // of old counts when a cell is visited again, while learning online
+        bool second_order = true;
+        double turn_m = 10;  // back from the farthest point reached: that is a turn
     };
 
     MobilityModel(const Settings& settings, const std::vector<Point>& path, std::vector<AccessPoint> points);
@@ -53,7 +59,11 @@ class MobilityModel {
 
     /// The cells of the next periods, one for each place in `cells`, from the cell where the node is. False: nothing is
     /// known of what follows.
-    bool predict(Index now, std::span<Index> cells);
+    /// `heading` counts where the model is of second order; see `sense`.
+    bool predict(Index now, Heading heading, std::span<Index> cells);
+    bool predict(Index now, std::span<Index> cells) { return predict(now, Heading::unknown, cells); }
+    /// A new sense of the heading that `predict` asks for, for cells of this path.
+    HeadingSense sense() const { return HeadingSense{turn_cells_}; }
     /// The access point at the end of `cells`; only those allowed (empty: all).
     std::optional<std::size_t> target(std::span<const Index> cells, std::span<const bool> allowed = {});
     std::size_t nearest(const Point& point) const;
@@ -65,16 +75,26 @@ class MobilityModel {
   private:
     std::optional<Index> count(const Point& fix, Index label);
     void count_cell(Index cell, Index label);
+    void count_place(Index cell);
+    /// The places that a cell may be, reached in this heading: two where it is not known.
+    Bounded<Index, 2> places_of(Index cell, Heading heading) const;
+    Heading heading_of(Index place) const { return place < map_.cells() ? Heading::forward : Heading::backward; }
+    /// What is observed in a cell, reached in this heading.
+    Index symbol_of(Index cell, Heading heading) const;
+    void update_place(Index cell);
     void start_second();
     bool load(NumberReader& numbers);
 
     Settings settings_;
     PathMap map_;
     std::vector<AccessPoint> points_;
+    int turn_cells_;
     Hmm places_;
     Hmm access_;
-    std::optional<Index> before_;  // the two cells before the one that is counted
+    HeadingSense counted_;
+    bool before_ = false;  // was there a cell before the last one
     std::optional<Index> last_;
+    Heading last_heading_ = Heading::unknown;
     std::optional<Index> last_label_;
     std::array<Index, Hmm::kMaxLength> symbols_{};
     std::array<Index, Hmm::kMaxLength> decoded_{};

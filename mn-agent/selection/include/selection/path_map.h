@@ -35,6 +35,7 @@ class PathMap {
     PathMap(std::vector<Point> waypoints, double cell_m, double reach_m, std::size_t max_cells = 128);
 
     std::size_t cells() const { return centres_.size(); }
+    double cell_m() const { return cell_m_; }
     /// The cell of the nearest point of the path; none farther away than the reach.
     std::optional<Hmm::Index> cell_of(const Point& point) const;
     const Point& centre(Hmm::Index cell) const { return centres_[cell].mean; }

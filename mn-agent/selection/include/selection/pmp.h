@@ -38,6 +38,7 @@ class Pmp final : public Engine {
     std::vector<double> snapshot() const override { return model_.snapshot(); }
     bool restore(std::span<const double> learned) override { return model_.restore(learned); }
 
+    Seconds next_fix() const override { return next_; }
     MobilityModel& model() { return model_; }
     const Plane& plane() const { return plane_; }
     /// Where the node is thought to be after 1, 2, … periods from the last fix.
@@ -54,6 +55,7 @@ class Pmp final : public Engine {
     Plane plane_;
     MobilityModel model_;
     StrongestSignal by_signal_;
+    HeadingSense heading_;
     static constexpr std::size_t kMaxWindow = 32;
     Bounded<Hmm::Index, kMaxWindow> recent_;
     Bounded<Hmm::Index, 16> ahead_;
