@@ -66,11 +66,17 @@ std::vector<Method> methods(const Scenario& scenario) {
 
 /// Rows of one method over all walks.
 struct Rows {
-    json goodput = json::array(), handovers = json::array(), ping_pongs = json::array(), interrupted = json::array(),
-         longest = json::array(), lost = json::array(), joules = json::array(), megabytes = json::array();
+    json goodput = json::array(), median = json::array(), p5 = json::array(), interruptions = json::array(),
+         handovers = json::array(), ping_pongs = json::array(), interrupted = json::array(), longest = json::array(),
+         lost = json::array(), joules = json::array(), megabytes = json::array();
 
     void add(const WalkResult& result) {
         goodput.push_back(result.goodput_mbps);
+        std::vector<double> seconds = result.series_mbps;
+        std::sort(seconds.begin(), seconds.end());
+        median.push_back(seconds[seconds.size() / 2]);
+        p5.push_back(seconds[seconds.size() / 20]);
+        interruptions.push_back(result.interruptions);
         handovers.push_back(result.handovers);
         ping_pongs.push_back(result.ping_pongs);
         interrupted.push_back(result.interrupted_s);
@@ -80,10 +86,17 @@ struct Rows {
         megabytes.push_back(result.goodput_mbps * static_cast<double>(result.series_mbps.size()) / 8);
     }
     json take() const {
-        return {{"goodput", goodput},       {"handovers", handovers},
-                {"ping_pongs", ping_pongs}, {"interrupted_s", interrupted},
-                {"longest_s", longest},     {"lost", lost},
-                {"joules", joules},         {"megabytes", megabytes}};
+        return {{"goodput", goodput},
+                {"handovers", handovers},
+                {"median", median},
+                {"p5", p5},
+                {"interruptions", interruptions},
+                {"ping_pongs", ping_pongs},
+                {"interrupted_s", interrupted},
+                {"longest_s", longest},
+                {"lost", lost},
+                {"joules", joules},
+                {"megabytes", megabytes}};
     }
 };
 

@@ -141,12 +141,13 @@ def mobility_details(report, directory, results):
         best = scenario["methods"]["clairvoyant"]["goodput"]
         rows = []
         for method, each in sorted(scenario["methods"].items(), key=lambda item: -statistics.fmean(item[1]["goodput"])):
-            others = [text(each[key]) if key in each else "–" for key in ("ping_pongs", "interrupted_s", "longest_s")]
+            others = [text(each[key]) if key in each else "–" for key in ("median", "p5", "ping_pongs", "interruptions", "interrupted_s", "longest_s")]
             share = "–" if method == "mptcp" else ratio_text(each["goodput"], best, 3)
-            rows.append((method, text(each["goodput"]), share, text(each["handovers"]), *others, text(each["lost"], 0),
+            rows.append((method, text(each["goodput"]), *others[:2], share, text(each["handovers"]), *others[2:], text(each["lost"], 0),
                          text(each["joules"], 0), ratio_text(each["joules"], each["megabytes"])))
         report.heading(f"Scenario {name}", 3)
-        report.table(("method", "Mbps", "of clairvoyant", "handovers", "ping-pongs", "s without traffic", "longest s",
+        report.table(("method", "Mbps", "median", "p5", "of clairvoyant", "handovers", "ping-pongs", "interruptions",
+                      "s without traffic", "longest s",
                       "packets lost", "J", "J/MB"), rows)
         report.table(("look-ahead", "m to the fix", "p90", "m to the truth", "p90", "stays where it is", "dead reckoning"),
                      [(row["lookahead"], *(text(row[key]) for key in ("to_fix", "to_fix_p90", "to_truth", "to_truth_p90",

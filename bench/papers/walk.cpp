@@ -65,6 +65,7 @@ class Ledger {
             left_at_ = now;
             before_ = serving;
         }
+        result_.interruptions += mbps <= 0 && silent_ == 0 ? 1 : 0;
         silent_ = mbps > 0 ? 0 : silent_ + 1;
         result_.interrupted_s += mbps > 0 ? 0 : 1;
         result_.longest_s = std::max(result_.longest_s, static_cast<double>(silent_));

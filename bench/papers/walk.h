@@ -54,6 +54,7 @@ struct WalkResult {
     double goodput_mbps = 0;
     int handovers = 0;
     int ping_pongs = 0;  // returns to the access point before within 10 s
+    int interruptions = 0;
     double interrupted_s = 0;
     double longest_s = 0;
     double lost_packets = 0;  // on their way to the access point that was left, sent again

@@ -167,6 +167,34 @@ TEST(Walk, IsAsTheScenarioSays) {
     EXPECT_NEAR(fading / samples, 0, 0.7) << "signals vary about the path loss";
 }
 
+TEST(Walk, GoesBothWaysInTheCorridor) {
+    int back = 0, turned = 0;
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+        const std::vector<Step> steps = walk(corridor(), seed);
+        const double from = steps.front().truth.east, to = steps.back().truth.east;
+        EXPECT_TRUE(from == 10 || from == 210) << from;
+        for (std::size_t t = 1; t < steps.size(); ++t) {
+            EXPECT_LE(distance(steps[t].truth, steps[t - 1].truth), 1.41);
+        }
+        back += from > 100 ? 1 : 0;
+        turned += std::abs(from - to) < 5 ? 1 : 0;
+    }
+    EXPECT_NEAR(back, 100, 25);
+    EXPECT_NEAR(turned, 100, 25);
+}
+
+TEST(Run, AsksTheEngineWhichFixesItWants) {
+    const std::vector<Step> steps = walk(plausible(), 1);
+    selection::Hybrid::Settings settings;
+    settings.site = site();
+    const WalkResult all = run(steps, std::make_unique<selection::Hybrid>(settings), 1, {0, true});
+    EXPECT_EQ(static_cast<std::size_t>(all.fixes), fixes(steps).size());
+    settings.fix_most_s = 20;
+    const WalkResult fewer = run(steps, std::make_unique<selection::Hybrid>(settings), 1, {0, true});
+    EXPECT_LT(fewer.fixes, all.fixes);
+    EXPECT_LT(fewer.joules, all.joules) << "a receiver that sleeps";
+}
+
 TEST(Walk, TheSameSeedIsTheSameWalk) {
     const auto a = walk(plausible(), 7), b = walk(plausible(), 7), c = walk(plausible(), 8);
     ASSERT_EQ(a.size(), b.size());
@@ -248,6 +276,7 @@ TEST(Run, CountsHandoversReturnsAndInterruptions) {
             run(steps, std::make_unique<selection::StrongestSignal>(selection::StrongestSignal::Settings{}), 2, {});
         EXPECT_EQ(result.handovers, 2);
         EXPECT_EQ(result.ping_pongs, row.ping_pongs) << row.away;
+        EXPECT_EQ(result.interruptions, 2);
         EXPECT_EQ(result.interrupted_s, 4);
         EXPECT_EQ(result.longest_s, 2);
         EXPECT_NEAR(result.goodput_mbps, 10 * 76 / 80.0, 1e-9);
