@@ -122,11 +122,10 @@ class alignas(64) Binding {
     /// Whether an uplink of the first line, up or not, has this care-of address and port: all four at once, for which
     /// one of them it is nobody can predict.
     bool has_tuple(wire::be32 care_of, wire::be16 port) const noexcept {
+        static_assert(kFirstLine == 4);
         const std::uint64_t wanted = UplinkWord::tuple(care_of, port) << 16;
-        std::uint64_t closest = ~std::uint64_t{0};
-        for (unsigned slot = 0; slot < kFirstLine; ++slot) {
-            closest = std::min(closest, uplinks_[slot].load(std::memory_order_acquire) ^ wanted);
-        }
+        const auto off = [&](unsigned slot) { return near_uplink(slot).bits() ^ wanted; };
+        const std::uint64_t closest = std::min(std::min(off(0), off(1)), std::min(off(2), off(3)));
         return closest <= 0xffff && wanted != 0;  // an empty word's tuple is 0
     }
     static constexpr unsigned name_shift(std::uint8_t name) noexcept { return 2 * (name & 7U); }
