@@ -109,10 +109,10 @@ bench-mn: deps  ## the node's fast path beside a bare cable, VXLAN and wireguard
 	ninja -C $(BUILD) bench-veth
 	tools/owned $(BUILD) /usr/bin/python3 -B bench/mn/run.py --build $(BUILD)
 
-papers: deps  ## repeat the selection papers' evaluations: build/papers/report.html (6 minutes)
+papers: deps  ## repeat the selection papers' evaluations: build/papers/report.html (6 minutes); SEEDS=n, EVENTS=n for more
 	tools/build $(BUILD) $(SETUP)
 	ninja -C $(BUILD) bench/papers/bench-papers
-	tools/owned $(BUILD) /usr/bin/python3 -B bench/papers/run.py --build $(BUILD) $(if $(SEEDS),--seeds $(SEEDS))
+	tools/owned $(BUILD) /usr/bin/python3 -B bench/papers/run.py --build $(BUILD) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(EVENTS),--events $(EVENTS))
 
 bench-check:  ## hold build/bench against bench/floors
 	/usr/bin/python3 -B bench/check.py --build $(BUILD)

@@ -284,8 +284,7 @@ json disagreement(int scenarios) {
 
 }  // namespace
 
-json assignment_paper(int seeds) {
-    constexpr int kEvents = 200;
+json assignment_paper(int seeds, int events) {
     constexpr int kBrute = 10'000;
     const int runs = std::min(seeds, 30);
     Progress progress{"paper 003, assignments", 6 * seeds + seeds + 14 * runs + kBrute / 100 + kBranchSteps};
@@ -296,8 +295,8 @@ json assignment_paper(int seeds) {
     result["millisecond"] = within_a_millisecond(seeds, progress);
     result["exact_times"] = exact_times(1000);
     result["branch"] = branch_searches(seeds, progress);
-    result["long_run"] = long_runs(runs, kEvents, progress);
-    result["events"] = kEvents;
+    result["long_run"] = long_runs(runs, events, progress);
+    result["events"] = events;
     result["madm"] = disagreement(1000);
     return result;
 }

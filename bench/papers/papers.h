@@ -29,8 +29,8 @@ nlohmann::json multihoming_paper(int seeds);
 nlohmann::json closed_loop_paper(int seeds);
 /// Paper 002: mobility prediction on `seeds` walks.
 nlohmann::json mobility_paper(int seeds);
-/// Paper 003: assignment of flows, `seeds` runs of arrivals.
-nlohmann::json assignment_paper(int seeds);
+/// Paper 003: assignment of flows, `seeds` runs of arrivals, of them long ones of `events` each.
+nlohmann::json assignment_paper(int seeds, int events);
 /// Of paper 003: `seeds` runs of `events` arrivals each, under every way to assign.
 nlohmann::json long_runs(int seeds, int events, Progress& progress);
 /// Of paper 003: branch and bound with 13 to 20 distinct flows; steps kBranchSteps times.

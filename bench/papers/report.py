@@ -184,7 +184,7 @@ def assignment_details(report, directory, results):
     report.paragraph(f"Greedy starts and NSGA-II with 20 flows on 3 interfaces in one millisecond: hypervolume "
                      f"{text(one['hypervolume'], 4)}, worst {min(one['hypervolume']):.4f}.")
     branch_details(report, results["branch"])
-    report.table(("long run", "moves an event", "W", "Mbps short", "above the least, of demand", "µs"),
+    report.table((f"long run of {results['events']} events", "moves an event", "W", "Mbps short", "above the least, of demand", "µs"),
                  [(row["name"], text(row["moves"]), text(row["power_w"], 3), text(row["shortfall"], 3),
                    text(row["above_least"], 3), median_text(row["us"], 0)) for row in results["long_run"]])
     drawings.front(directory / "003_front.png", results["event"])

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Repeats the evaluations of the selection papers.
 
-    run.py --build DIRECTORY [--seeds N]
+    run.py --build DIRECTORY [--seeds N] [--events N]
 
 Runs BUILD/bench/papers/bench-papers, writes BUILD/papers/report.md, report.html and their plots, and the figures that
 have floors to BUILD/bench/papers.json.
@@ -23,12 +23,13 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
     arguments.add_argument("--seeds", type=int, default=60, help="paired repetitions (default 60)")
+    arguments.add_argument("--events", type=int, default=200, help="in a long run of 003 (default 200)")
     options = arguments.parse_args()
     target = options.build / "papers"
     target.mkdir(exist_ok=True)
     raw = target / "papers.json"
-    subprocess.run([options.build / "bench" / "papers" / "bench-papers", "--seeds", str(options.seeds), "--out", raw],
-                   check=True)
+    subprocess.run([options.build / "bench" / "papers" / "bench-papers", "--seeds", str(options.seeds),
+                    "--events", str(options.events), "--out", raw], check=True)
     results = json.loads(raw.read_text())
     kept = figures.Figures(options.build)
     for name, value, unit in statements.floors(results):
