@@ -10,7 +10,6 @@ namespace homeward::replay {
 namespace {
 
 using selection::InterfaceId;
-using selection::kNoInterface;
 using selection::Link;
 
 constexpr double kPingPong_s = 10;
