@@ -3,6 +3,7 @@
 #include <set>
 
 #include "arrivals.h"
+#include "front_costs.h"
 #include "papers.h"
 #include "processor_time.h"
 #include "selection/exact_front.h"
@@ -16,22 +17,6 @@ namespace {
 
 using namespace homeward::selection;
 using nlohmann::json;
-
-std::vector<Cost> costs_of(const ExactFront& exact) {
-    std::vector<Cost> costs;
-    for (std::size_t i = 0; i < exact.size(); ++i) {
-        costs.push_back(exact.cost(i));
-    }
-    return costs;
-}
-
-std::vector<Cost> costs_of(const Nsga2& genetic) {
-    std::vector<Cost> costs;
-    for (std::size_t i = 0; i < genetic.size(); ++i) {
-        costs.push_back(genetic.cost(i));
-    }
-    return costs;
-}
 
 /// All of the last population, which is what the paper draws and counts.
 std::vector<Cost> population_of(const Nsga2& genetic) {
@@ -216,7 +201,6 @@ json drawn_event() {
 /// come in four kinds.
 json within_a_millisecond(int seeds, Progress& progress) {
     json hypervolume = json::array(), generations = json::array(), us = json::array();
-    CostModel model;
     ExactFront exact{{.max_pairs = 50'000'000}};
     Nsga2 genetic{Nsga2::improved(100'000)};
     for (int seed = 0; seed < seeds; ++seed) {
@@ -228,11 +212,7 @@ json within_a_millisecond(int seeds, Progress& progress) {
         Random random{static_cast<std::uint64_t>(seed)};
         const double from = processor_us();
         const Deadline deadline{processor_clock, nullptr, processor_clock(nullptr) + 1000};
-        model.prepare(problem, false);
-        std::vector<Assignment> warm;
-        for (const double weight : spread_of_weighings()) {
-            warm.push_back(assign_greedily(model, weight));
-        }
+        std::vector<Assignment> warm = greedy_assignments(problem);
         for (std::uint8_t j = 0; j < problem.interfaces.size(); ++j) {
             warm.push_back(warm[0]);
             warm.back().fill(j);

@@ -1,4 +1,5 @@
 #include "arrivals.h"
+#include "front_costs.h"
 #include "papers.h"
 #include "processor_time.h"
 #include "selection/branch_front.h"
@@ -16,25 +17,6 @@ constexpr std::uint32_t kLarge = 300'000;     // nodes: some tens of millisecond
 constexpr std::uint32_t kWhole = 50'000'000;  // ends wherever a reference is needed
 constexpr std::uint64_t kBudgetUs = 1000;
 
-std::vector<Assignment> greedy_starts(const AssignmentProblem& problem) {
-    CostModel model;
-    model.prepare(problem, false);
-    std::vector<Assignment> starts;
-    for (const double weight : spread_of_weighings()) {
-        starts.push_back(assign_greedily(model, weight));
-    }
-    return starts;
-}
-
-template <typename Front>
-std::vector<Cost> costs_of(const Front& front) {
-    std::vector<Cost> costs;
-    for (std::size_t i = 0; i < front.size(); ++i) {
-        costs.push_back(front.cost(i));
-    }
-    return costs;
-}
-
 /// Does the search end, and how long does it take, from greedy starts.
 json searches(std::size_t flows, std::size_t interfaces, std::uint32_t nodes, int seeds) {
     json rows{{"flows", flows}, {"interfaces", interfaces}, {"budget", nodes}};
@@ -42,7 +24,7 @@ json searches(std::size_t flows, std::size_t interfaces, std::uint32_t nodes, in
     for (int seed = 0; seed < seeds; ++seed) {
         Arrivals arrivals{static_cast<std::uint64_t>(seed) + 40'000};
         const AssignmentProblem problem = arrivals.problem(flows, interfaces);
-        const std::vector<Assignment> starts = greedy_starts(problem);
+        const std::vector<Assignment> starts = greedy_assignments(problem);
         const double from = processor_us();
         rows["ended"].push_back(branch.solve(problem, starts, {}) ? 1 : 0);
         rows["us"].push_back(processor_us() - from);
@@ -60,14 +42,14 @@ json within_a_millisecond(std::size_t flows, std::size_t interfaces, int seeds) 
     for (int seed = 0; seed < seeds; ++seed) {
         Arrivals arrivals{static_cast<std::uint64_t>(seed) + 50'000};
         const AssignmentProblem problem = arrivals.problem(flows, interfaces);
-        const std::vector<Assignment> greedy = greedy_starts(problem);
+        const std::vector<Assignment> greedy = greedy_assignments(problem);
         if (!whole.solve(problem, greedy, {})) {
             continue;
         }
         const std::vector<Cost> exact = costs_of(whole);
         for (const bool searched : {false, true}) {
             const Deadline deadline{processor_clock, nullptr, processor_clock(nullptr) + kBudgetUs};
-            std::vector<Assignment> starts = greedy_starts(problem);
+            std::vector<Assignment> starts = greedy_assignments(problem);
             const bool ended = searched && branch.solve(problem, starts, deadline);
             for (std::size_t i = 0; searched && i < branch.size(); ++i) {
                 starts.insert(starts.begin(), branch.assignment(i));

@@ -78,4 +78,14 @@ std::span<const double> spread_of_weighings() {
     return kWeighings;
 }
 
+std::vector<Assignment> greedy_assignments(const AssignmentProblem& problem) {
+    CostModel model;
+    model.prepare(problem, false);
+    std::vector<Assignment> assignments;
+    for (const double weight : spread_of_weighings()) {
+        assignments.push_back(assign_greedily(model, weight));
+    }
+    return assignments;
+}
+
 }  // namespace homeward::selection

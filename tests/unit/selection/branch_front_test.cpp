@@ -13,16 +13,6 @@ namespace {
 
 constexpr BranchFront::Settings kNoLimit{.max_nodes = 200'000'000};
 
-std::vector<Assignment> greedy_starts(const AssignmentProblem& problem) {
-    CostModel model;
-    model.prepare(problem, false);
-    std::vector<Assignment> starts;
-    for (const double weight : spread_of_weighings()) {
-        starts.push_back(assign_greedily(model, weight));
-    }
-    return starts;
-}
-
 using Vectors = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
 template <typename Front>
@@ -46,7 +36,7 @@ TEST(BranchFront, EqualsTheExactFront) {
     for (int i = 0; i < 3000; ++i) {
         const AssignmentProblem problem =
             problems.next(problems.random().below(9), 1 + problems.random().below(4), 0.1);
-        const auto starts = problems.random().chance(0.5) ? std::vector<Assignment>{} : greedy_starts(problem);
+        const auto starts = problems.random().chance(0.5) ? std::vector<Assignment>{} : greedy_assignments(problem);
         ASSERT_TRUE(branch.solve(problem, starts, {}));
         ASSERT_EQ(vectors_of(branch), exact_vectors(problem)) << "instance " << i;
     }
@@ -81,7 +71,7 @@ TEST(BranchFront, EqualsTheExactFrontOf13To20FlowsInFewClasses) {
             for (std::size_t flow = 3; flow < flows; ++flow) {
                 problem.flows.push_back(problem.flows[problems.random().below(3)]);
             }
-            ASSERT_TRUE(branch.solve(problem, greedy_starts(problem), {}));
+            ASSERT_TRUE(branch.solve(problem, greedy_assignments(problem), {}));
             ASSERT_EQ(vectors_of(branch), exact_vectors(problem)) << flows << " flows, instance " << i;
         }
     }
@@ -96,7 +86,7 @@ TEST(BranchFront, ThirteenDistinctFlowsEndWhereBandwidthIsAmple) {
         for (InterfaceOffer& offer : problem.interfaces) {
             offer.mbps *= 20;
         }
-        if (branch.solve(problem, greedy_starts(problem), {})) {
+        if (branch.solve(problem, greedy_assignments(problem), {})) {
             ++ended;
             ASSERT_EQ(vectors_of(branch), exact_vectors(problem)) << "instance " << i;
         }
@@ -111,7 +101,7 @@ TEST(BranchFront, CutShortItIsAFrontThatIsNoWorseThanItsStart) {
         problems = RandomProblem{315};
         for (std::size_t i = 0; i < 20; ++i) {
             const AssignmentProblem problem = problems.next(18, 4);
-            const std::vector<Assignment> starts = greedy_starts(problem);
+            const std::vector<Assignment> starts = greedy_assignments(problem);
             BranchFront branch{{.max_nodes = 2000}};
             EXPECT_FALSE(branch.solve(problem, starts, {}));
             EXPECT_EQ(branch.nodes(), 2001U);
@@ -165,7 +155,7 @@ TEST(BranchFront, StopsAtTheDeadline) {
     const AssignmentProblem problem = RandomProblem{4}.next(18, 4);
     std::uint64_t asked = 0;
     const Deadline third{[](void* context) { return (*static_cast<std::uint64_t*>(context))++; }, &asked, 3};
-    EXPECT_FALSE(branch.solve(problem, greedy_starts(problem), third));
+    EXPECT_FALSE(branch.solve(problem, greedy_assignments(problem), third));
     EXPECT_EQ(branch.nodes(), 4 * 64U);
     EXPECT_GT(branch.size(), 0U) << "what was found stands";
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "selection/assignment.h"
 
@@ -13,5 +14,8 @@ Assignment assign_greedily(const CostModel& model, double watts_per_mbps);
 
 /// Weighings that spread over a front, from power alone to shortfall alone, W per Mbps.
 std::span<const double> spread_of_weighings();
+
+/// `assign_greedily` by each of them.
+std::vector<Assignment> greedy_assignments(const AssignmentProblem& problem);
 
 }  // namespace homeward::selection
