@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "predictions.h"
+#include "walk_rows.h"
 
 namespace homeward::papers {
 namespace {
@@ -10,26 +11,6 @@ namespace {
 using nlohmann::json;
 using selection::EngineSettings;
 using selection::MobilityModel;
-
-struct Rows {
-    json goodput = json::array(), handovers = json::array(), ping_pongs = json::array(), fixes = json::array(),
-         joules = json::array();
-
-    void add(const WalkResult& result) {
-        goodput.push_back(result.goodput_mbps);
-        handovers.push_back(result.handovers);
-        ping_pongs.push_back(result.ping_pongs);
-        fixes.push_back(result.fixes);
-        joules.push_back(result.joules);
-    }
-    json take() const {
-        return {{"goodput", goodput},
-                {"handovers", handovers},
-                {"ping_pongs", ping_pongs},
-                {"fixes", fixes},
-                {"joules", joules}};
-    }
-};
 
 EngineSettings usual() {
     EngineSettings settings;
@@ -39,7 +20,7 @@ EngineSettings usual() {
 
 json walks_by(const Scenario& scenario, int seeds,
               const std::function<std::unique_ptr<selection::Engine>(std::uint64_t)>& make) {
-    Rows rows;
+    WalkRows rows;
     for (std::uint64_t seed = 0; seed < static_cast<std::uint64_t>(seeds); ++seed) {
         rows.add(run(walk(scenario, seed), make(seed), scenario.dead_s, {0.2, true}));
     }

@@ -7,7 +7,7 @@
 #include "papers.h"
 #include "predictions.h"
 #include "processor_time.h"
-#include "walk.h"
+#include "walk_rows.h"
 
 namespace homeward::papers {
 namespace {
@@ -64,42 +64,6 @@ std::vector<Method> methods(const Scenario& scenario) {
     return all;
 }
 
-/// Rows of one method over all walks.
-struct Rows {
-    json goodput = json::array(), median = json::array(), p5 = json::array(), interruptions = json::array(),
-         handovers = json::array(), ping_pongs = json::array(), interrupted = json::array(), longest = json::array(),
-         lost = json::array(), joules = json::array(), megabytes = json::array();
-
-    void add(const WalkResult& result) {
-        goodput.push_back(result.goodput_mbps);
-        std::vector<double> seconds = result.series_mbps;
-        std::sort(seconds.begin(), seconds.end());
-        median.push_back(seconds[seconds.size() / 2]);
-        p5.push_back(seconds[seconds.size() / 20]);
-        interruptions.push_back(result.interruptions);
-        handovers.push_back(result.handovers);
-        ping_pongs.push_back(result.ping_pongs);
-        interrupted.push_back(result.interrupted_s);
-        longest.push_back(result.longest_s);
-        lost.push_back(result.lost_packets);
-        joules.push_back(result.joules);
-        megabytes.push_back(result.goodput_mbps * static_cast<double>(result.series_mbps.size()) / 8);
-    }
-    json take() const {
-        return {{"goodput", goodput},
-                {"handovers", handovers},
-                {"median", median},
-                {"p5", p5},
-                {"interruptions", interruptions},
-                {"ping_pongs", ping_pongs},
-                {"interrupted_s", interrupted},
-                {"longest_s", longest},
-                {"lost", lost},
-                {"joules", joules},
-                {"megabytes", megabytes}};
-    }
-};
-
 double mean_of(const json& values) {
     double sum = 0;
     for (const auto& each : values) {
@@ -142,7 +106,7 @@ json compare(const Scenario& scenario, int seeds, Progress& progress) {
     }
     std::vector<std::vector<double>> conventional;
     for (const Method& method : methods(scenario)) {
-        Rows rows;
+        WalkRows rows;
         for (int seed = 0; seed < seeds; ++seed) {
             const WalkResult one = run(walks[static_cast<std::size_t>(seed)],
                                        method.make(static_cast<std::uint64_t>(seed)), method.dead_s, method.senses);
@@ -157,7 +121,7 @@ json compare(const Scenario& scenario, int seeds, Progress& progress) {
         }
         result["methods"][method.name] = rows.take();
     }
-    Rows best;
+    WalkRows best;
     for (const auto& each : walks) {
         best.add(clairvoyant(each, scenario.dead_s));
     }

@@ -230,8 +230,6 @@ def mobility(results):
         multipath = methods["mptcp"]
         yield (f"{name}: cost of LTE, lost and reordered packets a walk, MPTCP", "–",
                f"{text(multipath['cost'], 1)}, {text(multipath['lost'], 0)}, {text(multipath['reordered'], 0)}", "reported")
-
-
     yield from goals(results["002"]["goals"])
 
 
