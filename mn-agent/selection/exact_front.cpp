@@ -8,7 +8,7 @@ ExactFront::ExactFront(const Settings& settings) : settings_(settings) {
     constexpr std::size_t kMost = 32'768;  // where more pairs are allowed than that, a larger problem grows once
     const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_pairs, kMost));
     for (std::size_t level = 0; level < levels_.size(); ++level) {
-        const std::size_t room = most / std::max<std::size_t>(1, level - std::min<std::size_t>(level, 1)) + 1;
+        const std::size_t room = most / (level < 3 ? 1 : level - 1) + 1;
         levels_[level].points.reserve(room);  // with so many levels, each has no more pairs than this
         levels_[level].begin.reserve(room + 1);
         prices_[level].reserve(room);
