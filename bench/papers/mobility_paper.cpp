@@ -148,14 +148,15 @@ json drawn_walk(const Scenario& scenario) {
     return {{"fixed", fixed}, {"predicted", predicted}};
 }
 
-/// Microseconds of Viterbi over ten observations with 50 cells.
-json viterbi_times() {
-    selection::Hmm hmm{50, 50, 1e-3};
+/// Microseconds of Viterbi over ten observations; `states`: cells, or twice as many with headings. From each the node
+/// was seen to go to eight others, as from a cell of a grid.
+json viterbi_times(std::uint16_t states) {
+    selection::Hmm hmm{states, states, 1e-3};
     selection::Random random{1};
     for (int i = 0; i < 5000; ++i) {
-        const auto cell = static_cast<selection::Hmm::Index>(random.below(49));
+        const auto cell = static_cast<selection::Hmm::Index>(random.below(states));
         hmm.count_start(cell);
-        hmm.count_transition(cell, static_cast<selection::Hmm::Index>(cell + 1));
+        hmm.count_transition(cell, static_cast<selection::Hmm::Index>((cell + 1 + random.below(8)) % states));
         hmm.count_emission(cell, cell);
     }
     hmm.update();
@@ -164,7 +165,7 @@ json viterbi_times() {
     json times = json::array();
     for (int i = 0; i < 2000; ++i) {
         for (auto& each : symbols) {
-            each = static_cast<selection::Hmm::Index>(random.below(50));
+            each = static_cast<selection::Hmm::Index>(random.below(states));
         }
         const double from = processor_us();
         hmm.decode(symbols, path);
@@ -185,7 +186,8 @@ json mobility_paper(int seeds) {
         result["scenarios"][scenario.name] = one;
     }
     result["goals"] = mobility_goals(seeds);
-    result["viterbi_us"] = viterbi_times();
+    result["viterbi_us"] = viterbi_times(50);
+    result["viterbi_with_headings_us"] = viterbi_times(100);
     return result;
 }
 

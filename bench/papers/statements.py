@@ -98,6 +98,7 @@ def mobility_floors(results):
         yield (f"papers.pmp.{name}.goodput_to_conventional",
                ratio(methods["pmp"]["goodput"], methods["conventional"]["goodput"]), "")
     yield "papers.pmp.viterbi_50_cells.p99", percentile(results["002"]["viterbi_us"], 0.99), "us"
+    yield "papers.pmp.viterbi_50_cells_with_headings.p99", percentile(results["002"]["viterbi_with_headings_us"], 0.99), "us"
     hybrid, best = plausible["methods"]["hybrid"], plausible["methods"]["clairvoyant"]
     yield "papers.hybrid.goodput_of_clairvoyant", ratio(hybrid["goodput"], best["goodput"]), ""
     yield "papers.hybrid.handovers", mean(hybrid["handovers"]), ""

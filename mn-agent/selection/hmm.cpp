@@ -37,6 +37,9 @@ Hmm::Hmm(std::size_t states, std::size_t symbols, double epsilon)
       log_starts_(states),
       log_transitions_(states * states),
       log_emissions_(states * symbols),
+      log_unseen_(states),
+      seen_(states * states),
+      seen_counts_(states),
       best_(states * kMaxLength) {
     update();
 }
@@ -79,8 +82,13 @@ void Hmm::update(Index state) {
     const std::span<const double> transitions{transitions_.data() + at(state, 0), states_};
     const std::span<const double> emissions{emissions_.data() + state * symbols_, symbols_};
     const Row to{transitions, epsilon_};
+    log_unseen_[state] = to.log_of(0);
+    seen_counts_[state] = 0;
     for (std::size_t j = 0; j < states_; ++j) {
         log_transitions_[at(state, j)] = to.log_of(transitions[j]);
+        if (transitions[j] > 0) {
+            seen_[at(state, seen_counts_[state]++)] = static_cast<Index>(j);
+        }
     }
     const Row shows{emissions, epsilon_};
     for (std::size_t k = 0; k < symbols_; ++k) {
@@ -95,14 +103,18 @@ void Hmm::update() {
     }
 }
 
-/// next(j) = max over i of best(i) + ln t(i, j), plus ln e(j, symbol).
+/// next(j) = max over i of best(i) + ln t(i, j), plus ln e(j, symbol). What was never seen is equally probable from i
+/// to wherever, and less so than what was: one maximum stands for all of it.
 void Hmm::step(Index symbol, std::span<const bool> allowed, const double* best, double* next) const {
-    std::fill_n(next, states_, kImpossible);
+    double unseen = kImpossible;
     for (std::size_t i = 0; i < states_; ++i) {
-        const double here = best[i];
-        const double* row = log_transitions_.data() + at(i, 0);
-        for (std::size_t j = 0; j < states_; ++j) {
-            next[j] = std::max(next[j], here + row[j]);
+        unseen = std::max(unseen, best[i] + log_unseen_[i]);
+    }
+    std::fill_n(next, states_, unseen);
+    for (std::size_t i = 0; i < states_; ++i) {
+        for (std::size_t k = 0; k < seen_counts_[i]; ++k) {
+            const Index j = seen_[at(i, k)];
+            next[j] = std::max(next[j], best[i] + log_transitions_[at(i, j)]);
         }
     }
     for (std::size_t j = 0; j < states_; ++j) {

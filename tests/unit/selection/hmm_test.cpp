@@ -36,9 +36,11 @@ std::vector<Index> by_enumeration(const std::vector<double>& start, const std::v
     return result;
 }
 
-std::vector<double> normalised(std::vector<double> row) {
+/// Probabilities of a row of counts; every count is `epsilon` more.
+std::vector<double> normalised(std::vector<double> row, double epsilon = 0) {
     double sum = 0;
-    for (const double each : row) {
+    for (double& each : row) {
+        each += epsilon;
         sum += each;
     }
     for (double& each : row) {
@@ -47,12 +49,15 @@ std::vector<double> normalised(std::vector<double> row) {
     return row;
 }
 
+/// Every other time with counts of zero among the transitions, and an ε for them.
 TEST(Hmm, ViterbiFindsTheMostProbablePath) {
     Random random{9};
-    for (int trial = 0; trial < 300; ++trial) {
+    for (int trial = 0; trial < 600; ++trial) {
+        const bool sparse = trial % 2 == 1;
+        const double epsilon = sparse ? 0.05 : 0;
         const std::size_t states = 1 + random.below(4);
         const std::size_t kinds = 1 + random.below(4);
-        Hmm hmm{states, kinds, 0};
+        Hmm hmm{states, kinds, epsilon};
         std::vector<double> start;
         std::vector<std::vector<double>> to(states);
         std::vector<std::vector<double>> shows(states);
@@ -60,15 +65,15 @@ TEST(Hmm, ViterbiFindsTheMostProbablePath) {
             start.push_back(random.uniform(0.01, 1));
             hmm.count_start(i, start.back());
             for (Index j = 0; j < states; ++j) {
-                to[i].push_back(random.uniform(0.01, 1));
+                to[i].push_back(sparse && random.below(3) != 0 ? 0 : random.uniform(0.01, 1));
                 hmm.count_transition(i, j, to[i].back());
             }
             for (Index k = 0; k < kinds; ++k) {
                 shows[i].push_back(random.uniform(0.01, 1));
                 hmm.count_emission(i, k, shows[i].back());
             }
-            to[i] = normalised(to[i]);
-            shows[i] = normalised(shows[i]);
+            to[i] = normalised(to[i], epsilon);
+            shows[i] = normalised(shows[i], epsilon);
         }
         hmm.update();
         std::vector<Index> symbols;
@@ -77,7 +82,7 @@ TEST(Hmm, ViterbiFindsTheMostProbablePath) {
         }
         std::vector<Index> path(symbols.size());
         ASSERT_TRUE(hmm.decode(symbols, path));
-        EXPECT_EQ(path, by_enumeration(normalised(start), to, shows, symbols));
+        EXPECT_EQ(path, by_enumeration(normalised(start, epsilon), to, shows, symbols));
     }
 }
 

@@ -38,7 +38,8 @@ class Hmm {
     bool load(NumberReader& numbers);
 
     /// The most probable states behind `symbols`, into `path`, which is as long; `allowed` (empty: all) says which
-    /// states there are. False when no sequence is possible. O(length · states²). Ties: the lowest state.
+    /// states there are. False when no sequence is possible. O(length · (states + transitions seen)). Ties: the lowest
+    /// state.
     bool decode(std::span<const Index> symbols, std::span<Index> path, std::span<const bool> allowed = {});
 
   private:
@@ -51,9 +52,12 @@ class Hmm {
     std::size_t symbols_;
     double epsilon_;
     std::vector<double> starts_, transitions_, emissions_;
-    // Logarithms. Transitions by origin and emissions by symbol, so that the inner loop runs along memory.
+    // Logarithms. Transitions by origin and emissions by symbol, so that loops run along memory.
     std::vector<double> log_starts_, log_transitions_, log_emissions_;
-    std::vector<double> best_;  // of each step and state: ln of the most probable path that ends there
+    std::vector<double> log_unseen_;        // of each state: a transition to where it was never seen to go
+    std::vector<Index> seen_;               // of each state: where it was seen to go, ...
+    std::vector<std::size_t> seen_counts_;  // ... and to how many
+    std::vector<double> best_;              // of each step and state: ln of the most probable path that ends there
 };
 
 }  // namespace homeward::selection
