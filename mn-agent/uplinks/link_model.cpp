@@ -26,7 +26,7 @@ void LinkModel::apply(const LinkChange& change) {
     interface.name = change.name;
     interface.running = change.running;
     interface.point_to_point = change.point_to_point;
-    interface.mtu = change.mtu;
+    interface.mtu = change.mtu.value_or(interface.mtu);
 }
 
 void LinkModel::apply(const AddressChange& change_) {

@@ -156,6 +156,11 @@ def test_walking_from_one_access_point_straight_to_the_next_and_back(system, str
     assert system.mn.process.text().count("wlan is left") == left, "the agent stayed"
 
 
+def test_scans_have_not_narrowed_the_tunnel(system):
+    """Of every scan's end the kernel tells by a link message that leaves out the MTU."""
+    assert {uplink["tunnel_mtu"] for uplink in system.mn.admin.uplinks().values()} == {1500 - 32}
+
+
 def test_leaving_the_building(system, stream):
     """Frames stop without a word. Probes may notice before the kernel takes the carrier, after beacons that did not come."""
     for point in system.points:

@@ -22,9 +22,9 @@ struct InterfaceAddress {
 struct LinkChange {
     int index = 0;
     std::string name;
-    bool running = false;         ///< administratively up, with carrier
-    bool point_to_point = false;  ///< has no neighbours to resolve: a default route needs no gateway
-    std::uint32_t mtu = 0;
+    bool running = false;              ///< administratively up, with carrier
+    bool point_to_point = false;       ///< has no neighbours to resolve: a default route needs no gateway
+    std::optional<std::uint32_t> mtu;  ///< none: not told, as it was
     bool removed = false;
 };
 struct AddressChange {

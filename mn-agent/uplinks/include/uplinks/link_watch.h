@@ -7,8 +7,6 @@
 #include "result/result.h"
 #include "uplinks/link_model.h"
 
-struct nlmsghdr;
-
 namespace homeward::uplinks {
 
 /// Keeps a LinkModel true to the kernel by rtnetlink. When notifications were lost (ENOBUFS), everything is read
@@ -27,7 +25,6 @@ class LinkWatch {
   private:
     LinkWatch(UniqueFd fd, std::uint8_t own_protocol) : fd_(std::move(fd)), own_protocol_(own_protocol) {}
     Status resynchronise();
-    void apply(const nlmsghdr& message);
 
     UniqueFd fd_;
     std::uint8_t own_protocol_;
