@@ -53,15 +53,15 @@ class AccessPoint(Radio):
 
 
 class Station(Radio):
-    """wpa_supplicant on a radio. It looks around every second while it hears its access point with less than -65 dBm, and
-    moves to one that it hears better."""
+    """wpa_supplicant on a radio. While it is associated it looks around only when told to: a radio that is on another channel
+    loses a frame now and then, and these know no repetition."""
 
     def __init__(self, number, namespace, device, sockets, access_points):
         super().__init__(number, namespace, device)
         config = namespace.topology.directory / f"{device}.conf"
         channels = " ".join(str(point.frequency) for point in access_points)
         config.write_text(f'ctrl_interface={sockets}/wpa\nnetwork={{\n  ssid="{SSID}"\n  psk="{PASSPHRASE}"\n'
-                          f'  scan_freq={channels}\n  bgscan="simple:1:-65:3600"\n}}\n')
+                          f'  scan_freq={channels}\n}}\n')
         self._sockets = sockets / "wpa"
         self.process = namespace.start("wpa_supplicant", ["wpa_supplicant", "-i", device, "-D", "nl80211", "-c", config])
 
@@ -78,6 +78,17 @@ class Station(Radio):
     def wait_for(self, point, timeout=60):
         mac = point.mac
         wait_until(lambda: self.point() == mac, f"{self.device} associated with {point.device}", timeout, interval=0.2)
+
+    def roam(self, point, timeout=90):
+        """Looks around until it has moved to that access point; it does by itself when it hears it better."""
+        mac = point.mac
+
+        def moved():
+            if self.point() == mac:
+                return True
+            self.ask("scan")  # refused while one goes on
+            return False
+        wait_until(moved, f"{self.device} moving to {point.device}", timeout, interval=1)
 
     def signal(self):
         """dBm of the access point's last frame, as nl80211 says; None without one."""

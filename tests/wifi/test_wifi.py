@@ -135,7 +135,7 @@ def test_roaming_while_cellular_carries_costs_nothing(system, stream):
     near, far = system.points
     near.heard_with(-95)  # less than any remembered strength of the other, or the station goes back once
     far.heard_with(-45)
-    system.station.wait_for(far, 90)
+    system.station.roam(far)
     system.mn.wait_bound("wlan", timeout=120)
     stream.wait_carried_by("wlan")
     assert shown(system) == -45
@@ -143,14 +143,13 @@ def test_roaming_while_cellular_carries_costs_nothing(system, stream):
 
 
 def test_walking_from_one_access_point_straight_to_the_next_and_back(system, stream):
-    """Heard well enough that the agent stays, and ill enough that the station looks around: it decides, by what it hears. On the
-    way between access points wlan0 has no carrier."""
+    """Heard well enough that the agent stays. On the way between access points wlan0 has no carrier."""
     near, far = system.points
     left = system.mn.process.text().count("wlan is left")
     for here, there in ((far, near), (near, far)):
         here.heard_with(-70)
         there.heard_with(-45)
-        system.station.wait_for(there, 90)
+        system.station.roam(there)
         stream.wait_carried_by("wlan")
         stream.mark(f"straight from {here.device} to {there.device}")
     assert system.mn.process.text().count("wlan is left") == left, "the agent stayed"
