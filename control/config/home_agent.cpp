@@ -229,7 +229,7 @@ void read_registration_limits(const Map& map, Registration& out) {
 
 void read_registration(const Value& value, Registration& out) {
     const Map map{value,
-                  {"max_lifetime", "timestamp_tolerance", "keepalive", "nat_traversal", "forced_udp",
+                  {"max_lifetime", "timestamp_tolerance", "keepalive", "nat_traversal", "forced_udp", "ip_in_ip",
                    "require_reverse_tunnel", "multipath", "sequence_numbers", "answer_failed_authentication",
                    "accept_zero_udp_checksum", "max_bindings_per_node", "max_bindings", "max_rules_per_node",
                    "requests_per_source_per_s", "organization", "dataplane_wait"}};
@@ -240,6 +240,7 @@ void read_registration(const Value& value, Registration& out) {
     };
     yes_or_no("nat_traversal", out.nat_traversal);
     yes_or_no("forced_udp", out.forced_udp);
+    yes_or_no("ip_in_ip", out.ip_in_ip);
     yes_or_no("require_reverse_tunnel", out.require_reverse_tunnel);
     yes_or_no("multipath", out.multipath);
     yes_or_no("sequence_numbers", out.sequence_numbers);

@@ -6,6 +6,7 @@
 #include "policy/table.h"
 #include "registration/home_agent.h"
 #include "transition.h"
+#include "validity.h"
 
 /// What follows the checks: the state that an acceptable request leads to, and its reply.
 namespace homeward::registration {
@@ -39,7 +40,7 @@ ReplyCode acceptance_code(const mip::RegistrationRequest& request) {
 }
 
 mip::RegistrationReply reply_to(const mip::RegistrationRequest& request, const config::HomeAgent& config,
-                                wire::Ipv4Address home_address, std::uint16_t granted, bool behind_nat) {
+                                wire::Ipv4Address home_address, std::uint16_t granted, bool behind_nat, bool plain) {
     mip::RegistrationReply reply;
     reply.header.code = acceptance_code(request);
     reply.header.lifetime = granted;
@@ -48,6 +49,7 @@ mip::RegistrationReply reply_to(const mip::RegistrationRequest& request, const c
     reply.nai = request.nai;
     if (request.udp_tunnel && granted != 0) {
         mip::UdpTunnelReply tunnel;
+        tunnel.code = plain ? mip::UdpTunnelReply::kDeclined : mip::UdpTunnelReply::kAssented;
         tunnel.forced = request.udp_tunnel->forced && !behind_nat;
         tunnel.keepalive_s =
             static_cast<std::uint16_t>(std::clamp<std::int64_t>(config.registration.keepalive.count(), 0, 0xffff));
@@ -165,9 +167,9 @@ void HomeAgent::add_sync_state(const Node& node, std::size_t capacity, mip::Regi
 
 /// What a registration asks for holds until the next one; a removal leaves it, as long as there is a binding.
 std::optional<mip::Numbering> HomeAgent::next_numbering(const Node& node, const mip::RegistrationRequest& request,
-                                                        const NodeBindings& next) const {
+                                                        const NodeBindings& next, bool plain) const {
     const config::Registration& rules = config_.registration;
-    if (next.bindings.empty() || !rules.sequence_numbers) {
+    if (next.bindings.empty() || !rules.sequence_numbers || plain) {
         return std::nullopt;
     }
     return request.header.lifetime == 0
@@ -188,8 +190,10 @@ void HomeAgent::tell_sync(Node& node) {
 void HomeAgent::accept(Node& node, Claim& claim, Now now, Actions& actions) {
     const mip::RegistrationRequest& request = *claim.request();
     const std::uint16_t granted = granted_lifetime(config_.registration, request.header.lifetime);
+    const bool plain = granted != 0 && is_plain(claim);
+    const Endpoint tunnel{claim.source.address, plain ? Endpoint::kNoUdp : claim.source.port};
     NodeBindings next;
-    next.bindings = next_bindings(node.state.bindings, request, claim.source, *node.home_address, granted, now);
+    next.bindings = next_bindings(node.state.bindings, request, tunnel, *node.home_address, granted, now);
     auto table = next_table(node, request, next);
     if (const auto* code = std::get_if<ReplyCode>(&table)) {
         return deny(node, claim, *code, now, actions);
@@ -206,12 +210,12 @@ void HomeAgent::accept(Node& node, Claim& claim, Now now, Actions& actions) {
     if (const auto code = take_sync(node, request, next, now)) {
         return deny(node, claim, *code, now, actions);
     }
-    next.numbering = next_numbering(node, request, next);
+    next.numbering = next_numbering(node, request, next, plain);
     const bool behind_nat = claim.source.address != request.header.care_of;
     if (behind_nat && granted != 0) {
         counters_.count(Event::nat_detected);
     }
-    mip::RegistrationReply reply = reply_to(request, config_, *node.home_address, granted, behind_nat);
+    mip::RegistrationReply reply = reply_to(request, config_, *node.home_address, granted, behind_nat, plain);
     if (next.numbering && granted != 0) {
         mip::append_in_pieces(reply.vendor, config_.registration.organization, mip::Numbering::kVendorType,
                               mip::encode(*next.numbering));

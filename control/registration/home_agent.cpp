@@ -268,9 +268,10 @@ void HomeAgent::describe_change(const Node& node, const NodeBindings& before, Ac
     for (const Binding& binding : node.state.bindings) {
         const Binding* const held = before.find(binding.binding_id);
         if (held == nullptr || !held->forwards_like(binding)) {
+            const bool plain = binding.tunnel.port == Endpoint::kNoUdp;
             notice("binding-registered", who + " registered binding " + std::to_string(binding.binding_id) + " at " +
-                                             binding.tunnel.address.to_string() + ":" +
-                                             std::to_string(binding.tunnel.port));
+                                             binding.tunnel.address.to_string() +
+                                             (plain ? ", IP in IP" : ":" + std::to_string(binding.tunnel.port)));
         }
     }
     for (const Binding& binding : before.bindings) {

@@ -52,14 +52,19 @@ Refusal check_care_of(const Surroundings& around, const Claim& claim, const mip:
     if (!usable_care_of(around, claim.header().care_of) || !usable_care_of(around, claim.source.address)) {
         return ReplyCode::administratively_prohibited;
     }
-    // RFC 3519 would have this registration use plain IP in IP, which our data plane does not speak.
-    if (!tunnel || (!behind_nat && !request.udp_tunnel->forced)) {
+    if (!rules.ip_in_ip && is_plain(claim)) {
         return ReplyCode::encapsulation_unavailable;
     }
     return std::nullopt;
 }
 
 }  // namespace
+
+bool is_plain(const Claim& claim) {
+    const std::optional<mip::UdpTunnelRequest>& asked = claim.request()->udp_tunnel;
+    const bool behind_nat = claim.source.address != claim.header().care_of;
+    return !behind_nat && (!asked || asked->through_foreign_agent || !asked->forced);
+}
 
 Refusal refusal(const Surroundings& around, const Claim& claim) {
     if (const Refusal refused = check_addressing(around, claim)) {

@@ -20,4 +20,8 @@ struct Surroundings {
 /// enabled"; limits depend on the state that would follow and are checked there (transition.h).
 std::optional<mip::ReplyCode> refusal(const Surroundings& surroundings, const Claim& claim);
 
+/// Of a well-formed request: whether it ends with plain IP in IP (RFC 2003), as RFC 3519 §4 has it where there is no
+/// NAT and UDP is not forced.
+bool is_plain(const Claim& claim);
+
 }  // namespace homeward::registration

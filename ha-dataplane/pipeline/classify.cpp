@@ -125,11 +125,19 @@ void Pipeline::complete_checksums(Packet& packet) {
     }
 }
 
-/// UDP to the end of our tunnels whose payload begins with type 4.
+/// UDP to the end of our tunnels whose payload begins with type 4; of IP in IP what carries a node's packet: others may
+/// have tunnels here too.
 bool Pipeline::is_tunnel_data(const Packet& packet) const {
     const Ipv4Header& ip = *packet.ip;
-    if (!shared_->settled || ip.destination.host() != shared_->settings.home_agent || ip.protocol != kProtocolUdp ||
-        ip.is_fragment()) {
+    if (!shared_->settled || ip.destination.host() != shared_->settings.home_agent || ip.is_fragment()) {
+        return false;
+    }
+    if (ip.protocol == kProtocolIpip) {
+        const auto* inner = reinterpret_cast<const Ipv4Header*>(packet.transport(sizeof(Ipv4Header)));
+        const tables::Binding* binding = inner == nullptr ? nullptr : directory_.slot(inner->from());
+        return binding != nullptr && binding->bound();
+    }
+    if (ip.protocol != kProtocolUdp) {
         return false;
     }
     const std::uint8_t* transport = packet.transport(sizeof(UdpHeader) + 1);
@@ -140,9 +148,10 @@ bool Pipeline::is_tunnel_data(const Packet& packet) const {
 
 /// Tunnel data: the binding will be the one of the inner source, which so far nobody has checked.
 void Pipeline::expect_inner(Packet& packet) {
-    const std::uint8_t* transport = packet.transport(sizeof(UdpHeader) + sizeof(TunnelHeader) + sizeof(Ipv4Header));
+    const unsigned framing = tunnel_framing(*packet.ip);
+    const std::uint8_t* transport = packet.transport(framing + sizeof(Ipv4Header));
     if (transport != nullptr) {
-        const auto& inner = *reinterpret_cast<const Ipv4Header*>(transport + sizeof(UdpHeader) + sizeof(TunnelHeader));
+        const auto& inner = *reinterpret_cast<const Ipv4Header*>(transport + framing);
         packet.through = directory_.slot(inner.from());
         rte_prefetch0(packet.through);
     }

@@ -38,7 +38,7 @@ void Pipeline::take_second_up(Packet& packet, const policy::LabelList& names) {
         for (unsigned position = 0; position < tables::Binding::count(order); ++position) {
             const unsigned slot = tables::Binding::slot(order, position);
             const tables::UplinkWord word = binding.uplink(slot);
-            if (word.up() && word.name() == name) {
+            if (word.up() && word.name() == name && !word.plain()) {
                 packet.second = word;
                 packet.tunnel_mtu = std::min(packet.tunnel_mtu, binding.mtu(slot));
                 return;
@@ -105,6 +105,10 @@ void Pipeline::resend_lost() {
         packet.framed = false;
         packet.waited = true;
         if (choose_uplink(packet)) {
+            if (packet.uplink.plain()) {  // no number there, and nobody could tell it from what came
+                rte_pktmbuf_free(packet.mbuf);
+                return counters_.count(Event::copies_lost);
+            }
             const Ipv4Header inner = *packet.ip;
             counters_.count(Event::resent_packets);
             wrap_copy(packet.mbuf, inner, packet.uplink, sent.number);

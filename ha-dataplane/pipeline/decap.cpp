@@ -37,18 +37,19 @@ const TunnelHeader& tunnel_of(const Packet& packet) {
 }
 
 Ipv4Header& inner_of(const Packet& packet) {
-    return *reinterpret_cast<Ipv4Header*>(packet.ip->payload() + kFraming);
+    return *reinterpret_cast<Ipv4Header*>(packet.ip->payload() + tunnel_framing(*packet.ip));
 }
 
 }  // namespace
 
 /// Checks everything before anything is changed; what fails is dropped in silence, under a name of its own.
 void Pipeline::decap(Packet& packet) {
-    if (!udp_valid(packet) || !inner_header_valid(packet) || !tuple_matches(packet)) {
+    const bool udp = packet.ip->protocol == kProtocolUdp;
+    if ((udp && !udp_valid(packet)) || !inner_header_valid(packet) || !tuple_matches(packet)) {
         return;
     }
     const std::uint8_t outer_ecn = packet.ip->ecn();
-    const std::uint16_t number = tunnel_of(packet).number.host();
+    const std::uint16_t number = udp ? tunnel_of(packet).number.host() : std::uint16_t{0};
     Ipv4Header& inner = inner_of(packet);
     const auto front = reinterpret_cast<std::uint8_t*>(&inner) - rte_pktmbuf_mtod(packet.mbuf, std::uint8_t*);
     const unsigned behind = rte_pktmbuf_pkt_len(packet.mbuf) - static_cast<unsigned>(front) - inner.total_length.host();
@@ -94,16 +95,18 @@ bool Pipeline::udp_valid(Packet& packet) {
 }
 
 bool Pipeline::inner_header_valid(Packet& packet) {
-    const UdpHeader& udp = udp_of(packet);
-    if (tunnel_of(packet).next_header != HOMEWARD_NEXT_HEADER_IPV4) {
+    const unsigned framing = tunnel_framing(*packet.ip);
+    if (framing != 0 && tunnel_of(packet).next_header != HOMEWARD_NEXT_HEADER_IPV4) {
         drop(packet, Drop::decap_next_header);
         return false;
     }
     const Ipv4Header& inner = inner_of(packet);
-    const unsigned contiguous = packet.contiguous() - packet.ip->header_length();
-    const unsigned header = contiguous >= kFraming + sizeof inner ? inner.header_length() : 0;
-    if (header < sizeof inner || inner.version_ihl >> 4 != 4 || kFraming + header > contiguous ||
-        inner.total_length.host() < header || kFraming + inner.total_length.host() > udp.length.host()) {
+    const unsigned outer = packet.ip->header_length();
+    const unsigned carried = framing != 0 ? udp_of(packet).length.host() : packet.length() - outer;
+    const unsigned contiguous = packet.contiguous() - outer;
+    const unsigned header = contiguous >= framing + sizeof inner ? inner.header_length() : 0;
+    if (header < sizeof inner || inner.version_ihl >> 4 != 4 || framing + header > contiguous ||
+        inner.total_length.host() < header || framing + inner.total_length.host() > carried) {
         drop(packet, Drop::decap_inner_header);
         return false;
     }
@@ -124,7 +127,7 @@ bool Pipeline::tuple_matches(Packet& packet) {
         return false;
     }
     const be32 care_of = packet.ip->source;
-    const be16 port = udp_of(packet).source_port;
+    const be16 port = packet.ip->protocol == kProtocolUdp ? udp_of(packet).source_port : be16{0};
     for (unsigned position = 0; position < tables::Binding::count(order); ++position) {
         const unsigned slot = tables::Binding::slot(order, position);
         const tables::UplinkWord uplink = binding->uplink(slot);

@@ -194,6 +194,9 @@ bool Pipeline::loops(const Packet& packet) const {
 
 /// Puts the tunnel's headers in front and sends the packet to the uplink's care-of address.
 void Pipeline::wrap(Packet& packet) {
+    if (packet.uplink.plain()) {
+        return wrap_plainly(packet);
+    }
     const Ipv4Header inner = *packet.ip;
     auto* headers = reinterpret_cast<TunnelHeaders*>(rte_pktmbuf_prepend(packet.mbuf, sizeof(TunnelHeaders)));
     if (headers == nullptr) {
@@ -211,6 +214,23 @@ void Pipeline::wrap(Packet& packet) {
     transmit(packet);
 }
 
+/// The same without UDP (RFC 2003).
+void Pipeline::wrap_plainly(Packet& packet) {
+    const Ipv4Header inner = *packet.ip;
+    auto* outer = reinterpret_cast<Ipv4Header*>(rte_pktmbuf_prepend(packet.mbuf, sizeof(Ipv4Header)));
+    if (outer == nullptr) {
+        return drop(packet, Drop::encap_no_headroom);
+    }
+    *outer = outer_header(inner, packet.uplink, sizeof(Ipv4Header));
+    outer->protocol = kProtocolIpip;
+    set_checksum(*outer);
+    packet.ip = outer;
+    packet.wrapped = true;
+    counters_.count(Event::downlink_packets);
+    counters_.count(Event::downlink_bytes, inner.total_length.host());
+    transmit(packet);
+}
+
 /// 0: none. What answers a node in its own tunnel has no `binding`, and no number.
 std::uint16_t Pipeline::number_of(const Packet& packet) const {
     const std::uint32_t index =
@@ -222,23 +242,26 @@ std::uint16_t Pipeline::number_of(const Packet& packet) const {
     return numbered.everything || packet.second.present() ? numbered.down.next() : std::uint16_t{0};
 }
 
-/// Everything but the checksums. The outer packet is atomic (DF set), so that its id needs not be unique
-/// (RFC 6864 §4.1).
+/// The outer packet is atomic (DF set), so that its id needs not be unique (RFC 6864 §4.1). `overhead`: of the tunnel.
+/// Without checksum.
+Ipv4Header Pipeline::outer_header(const Ipv4Header& inner, UplinkWord uplink, std::size_t overhead) {
+    return {.version_ihl = 0x45,
+            .tos = static_cast<std::uint8_t>(inner.tos & tos_mask_),
+            .total_length = be16{static_cast<std::uint16_t>(inner.total_length.host() + overhead)},
+            .id = be16{outer_id_++},
+            .fragment = be16{Ipv4Header::kDontFragment},
+            .ttl = kTunnelTtl,
+            .protocol = kProtocolUdp,
+            .checksum = be16{0},
+            .source = be32{shared_->settings.home_agent},
+            .destination = uplink.wire_care_of()};
+}
+
+/// Everything but the checksums.
 void Pipeline::write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, UplinkWord uplink, std::uint16_t number) {
-    const ipc::Settings& settings = shared_->settings;
-    const auto length = static_cast<std::uint16_t>(inner.total_length.host() + sizeof(TunnelHeaders));
-    headers.ip = {.version_ihl = 0x45,
-                  .tos = static_cast<std::uint8_t>(inner.tos & tos_mask_),
-                  .total_length = be16{length},
-                  .id = be16{outer_id_++},
-                  .fragment = be16{Ipv4Header::kDontFragment},
-                  .ttl = kTunnelTtl,
-                  .protocol = kProtocolUdp,
-                  .checksum = be16{0},
-                  .source = be32{settings.home_agent},
-                  .destination = uplink.wire_care_of()};
-    headers.udp = {be16{settings.tunnel_port}, uplink.wire_port(),
-                   be16{static_cast<std::uint16_t>(length - sizeof(Ipv4Header))}, be16{0}};
+    headers.ip = outer_header(inner, uplink, sizeof(TunnelHeaders));
+    const auto length = static_cast<std::uint16_t>(headers.ip.total_length.host() - sizeof(Ipv4Header));
+    headers.udp = {be16{shared_->settings.tunnel_port}, uplink.wire_port(), be16{length}, be16{0}};
     headers.tunnel = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, be16{number}};
 }
 

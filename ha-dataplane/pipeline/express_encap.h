@@ -52,7 +52,8 @@ namespace homeward::pipeline {
 /// The uplink that the rule names, or the first of the node's order that is up.
 [[gnu::always_inline]] inline Chosen Pipeline::choose(const Express& packet, wire::Ipv4Address source) {
     const tables::Binding& binding = *packet.binding;
-    constexpr std::uint32_t kNotHere = tables::Binding::kSecondLine | tables::Binding::kNumbered;
+    constexpr std::uint32_t kNotHere =
+        tables::Binding::kSecondLine | tables::Binding::kNumbered | tables::Binding::kPlain;
     if ((binding.order.load(std::memory_order_acquire) & kNotHere) != 0) [[unlikely]] {
         return {};
     }

@@ -110,6 +110,17 @@ void Pipeline::icmp_error(const Packet& about, std::uint8_t type, std::uint8_t c
     }
 }
 
+/// Of an error about what we sent. Else it may be about a registration reply: the kernel's.
+bool Pipeline::quotes_tunnel_data(Ipv4Header& quoted, unsigned bytes) const {
+    if (quoted.protocol != kProtocolUdp) {
+        return quoted.protocol == kProtocolIpip;
+    }
+    const auto& udp = *reinterpret_cast<const UdpHeader*>(quoted.payload());
+    const bool shows_type = bytes > sizeof quoted + sizeof udp;
+    return udp.source_port.host() == shared_->settings.tunnel_port &&
+           (!shows_type || *reinterpret_cast<const std::uint8_t*>(&udp + 1) == HOMEWARD_TUNNEL_TYPE_DATA);
+}
+
 /// An ICMP error about one of our tunnel packets: consumed here, because the kernel knows of no tunnel. False: not
 /// that, and still the caller's.
 bool Pipeline::tunnel_error(Packet& packet) {
@@ -126,15 +137,9 @@ bool Pipeline::tunnel_error(Packet& packet) {
     auto& quoted = *reinterpret_cast<Ipv4Header*>(packet.ip->payload() + sizeof(IcmpHeader));
     const unsigned quoted_bytes =
         std::min(packet.length(), packet.contiguous()) - ip.header_length() - static_cast<unsigned>(sizeof(IcmpHeader));
-    if (!is_error_type(icmp.type) || quoted.version_ihl != 0x45 || quoted.protocol != kProtocolUdp ||
-        quoted.source.host() != shared_->settings.home_agent) {
+    if (!is_error_type(icmp.type) || quoted.version_ihl != 0x45 ||
+        quoted.source.host() != shared_->settings.home_agent || !quotes_tunnel_data(quoted, quoted_bytes)) {
         return false;
-    }
-    const auto& udp = *reinterpret_cast<const UdpHeader*>(quoted.payload());
-    const bool shows_type = quoted_bytes > sizeof quoted + sizeof udp;
-    if (udp.source_port.host() != shared_->settings.tunnel_port ||
-        (shows_type && *reinterpret_cast<const std::uint8_t*>(&udp + 1) != HOMEWARD_TUNNEL_TYPE_DATA)) {
-        return false;  // about a registration reply: the kernel's
     }
     std::uint16_t sum = 0;
     const auto offset = static_cast<std::uint32_t>(transport - rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*));
@@ -153,16 +158,17 @@ bool Pipeline::tunnel_error(Packet& packet) {
 /// here; a shorter one (RFC 792 asks for 8 bytes) is checked by the mailbox, which can search by tuple.
 void Pipeline::path_mtu_hint(Packet& packet, const Ipv4Header& quoted, const IcmpHeader& icmp, unsigned quoted_bytes) {
     const auto* headers = reinterpret_cast<const TunnelHeaders*>(&quoted);
+    const unsigned framing = tunnel_framing(quoted);
     const std::uint32_t care_of = quoted.destination.host();
-    const std::uint16_t port = headers->udp.destination_port.host();
-    if (quoted_bytes >= sizeof(TunnelHeaders) + sizeof(Ipv4Header)) {
-        const auto* inner = reinterpret_cast<const Ipv4Header*>(headers + 1);
+    const be16 port = framing != 0 ? headers->udp.destination_port : be16{0};
+    if (quoted_bytes >= sizeof quoted + framing + sizeof(Ipv4Header)) {
+        const auto* inner =
+            reinterpret_cast<const Ipv4Header*>(reinterpret_cast<const std::uint8_t*>(&quoted + 1) + framing);
         const tables::Binding* binding = directory_.slot(inner->to());
         const std::uint32_t order = binding == nullptr ? 0 : binding->order.load(std::memory_order_acquire);
         bool ours = false;
         for (unsigned position = 0; position < tables::Binding::count(order); ++position) {
-            ours = ours || binding->uplink(tables::Binding::slot(order, position))
-                               .has_tuple(quoted.destination, headers->udp.destination_port);
+            ours = ours || binding->uplink(tables::Binding::slot(order, position)).has_tuple(quoted.destination, port);
         }
         if (!ours) {
             return drop(packet, Drop::icmp_quote_unmatched);
@@ -170,10 +176,10 @@ void Pipeline::path_mtu_hint(Packet& packet, const Ipv4Header& quoted, const Icm
     }
     const unsigned path = icmp.mtu.host() != 0 ? icmp.mtu.host() : plateau_below(quoted.total_length.host());
     const unsigned tunnel = path > sizeof(TunnelHeaders) ? path - static_cast<unsigned>(sizeof(TunnelHeaders)) : 0;
-    if (request_limit_.allow(std::uint64_t{1} << 62 | std::uint64_t{care_of} << 16 | port, now_, tsc_hz_,
+    if (request_limit_.allow(std::uint64_t{1} << 62 | std::uint64_t{care_of} << 16 | port.host(), now_, tsc_hz_,
                              kHintsPerSecond)) {
         request({.kind = Request::Kind::path_mtu,
-                 .port = port,
+                 .port = port.host(),
                  .address = care_of,
                  .mtu = static_cast<std::uint16_t>(tunnel)});
     }

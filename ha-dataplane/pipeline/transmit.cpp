@@ -50,7 +50,7 @@ void Pipeline::transmit_unicast(Packet& packet, Route route) {
         return too_big_for_port(packet, port.mtu);
     }
     const wire::Ipv4Address next = route.gateway().is_zero() ? packet.ip->to() : route.gateway();
-    if (packet.wrapped) {
+    if (packet.wrapped && packet.ip->protocol == kProtocolUdp) {
         finish_checksums(*packet.mbuf, *reinterpret_cast<TunnelHeaders*>(packet.ip), port.tx_checksum_offload,
                          port.tx_udp_offload);
     }

@@ -76,8 +76,8 @@ Status check(const ipc::Binding& record) {
     }
     for (unsigned i = 0; i < record.uplink_count; ++i) {
         const ipc::Uplink& uplink = record.uplinks[i];
-        if (!wire::Ipv4Address{uplink.care_of}.is_unicast() || uplink.port == 0) {
-            return Error{refused(address, "a care-of address or port that nobody can have")};
+        if (!wire::Ipv4Address{uplink.care_of}.is_unicast()) {
+            return Error{refused(address, "a care-of address that nobody can have")};
         }
         if (uplink.care_of == record.home_address) {
             return Error{refused(address, "a care-of address that is the home address")};
@@ -152,6 +152,9 @@ void Tables::point_to(Binding& binding, std::uint32_t numbered) {
 void Tables::write_uplinks(Binding& binding, const ipc::Binding& record, Policy* policy) {
     Placement placement = place(binding, record);
     placement.order |= (record.flags & ipc::kNumbered) != 0 ? Binding::kNumbered : 0;
+    const auto* const uplinks = record.uplinks.begin();
+    const bool all_udp = std::all_of(uplinks, uplinks + record.uplink_count, [](const auto& u) { return u.port != 0; });
+    placement.order |= all_udp ? 0 : Binding::kPlain;
     const bool by_id = (record.flags & ipc::kPolicyNamesBindingIds) != 0;
     binding_count_ += binding.bound() ? 0U : 1U;
     binding.rest->mark = sync_mark_;

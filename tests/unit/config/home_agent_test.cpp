@@ -41,6 +41,7 @@ TEST(HomeAgent, SampleHoldsTheDefaults) {
     EXPECT_EQ(sample.keepalive, defaults.keepalive);
     EXPECT_EQ(sample.nat_traversal, defaults.nat_traversal);
     EXPECT_EQ(sample.forced_udp, defaults.forced_udp);
+    EXPECT_EQ(sample.ip_in_ip, defaults.ip_in_ip);
     EXPECT_EQ(sample.require_reverse_tunnel, defaults.require_reverse_tunnel);
     EXPECT_EQ(sample.multipath, defaults.multipath);
     EXPECT_EQ(sample.answer_failed_authentication, defaults.answer_failed_authentication);

@@ -95,13 +95,22 @@ TEST_F(BindingsTest, EightUplinksReplacedByEightOthers) {
     }
 }
 
+TEST_F(BindingsTest, AnUplinkWithoutUdpKeepsTheNodeOffTheExpressLane) {
+    ASSERT_TRUE(tables.put_binding(binding({uplink(1U << 28, 434, 1, 11), uplink(2U << 28, 0, 2, 12)})).ok());
+    const std::uint32_t order = slot()->order.load();
+    EXPECT_NE(order & Binding::kPlain, 0U);
+    EXPECT_FALSE(slot()->uplink(Binding::slot(order, 0)).plain());
+    EXPECT_TRUE(slot()->uplink(Binding::slot(order, 1)).plain());
+    ASSERT_TRUE(tables.put_binding(binding({uplink(1U << 28, 434, 1, 11), uplink(2U << 28, 1, 2, 12)})).ok());
+    EXPECT_EQ(slot()->order.load() & Binding::kPlain, 0U);
+}
+
 TEST_F(BindingsTest, Refusals) {
     const ipc::Binding rows[] = {
         binding({}),
         binding({uplink(0, 434, 1, 1)}),
         binding({uplink(0x7f000001, 434, 1, 1)}),
         binding({uplink(0xe0000001, 434, 1, 1)}),
-        binding({uplink(1U << 28, 0, 1, 1)}),
         binding({uplink(kHome, 434, 1, 1)}),
         binding({uplink(1U << 28, 434, 1, 1), uplink(1U << 28, 435, 2, 1)}),
         binding({uplink(1U << 28, 434, 1, 1), uplink(1U << 28, 434, 2, 2)}),

@@ -85,6 +85,7 @@ struct Registration {
     std::chrono::seconds keepalive{25};
     bool nat_traversal = true;
     bool forced_udp = true;  ///< honour F although no NAT is seen
+    bool ip_in_ip = false;   ///< plain IP in IP (RFC 2003) for those who see no NAT and do not force UDP
     bool require_reverse_tunnel = false;
     bool multipath = true;
     bool sequence_numbers = false;              ///< agrees to number tunnel packets with nodes that ask

@@ -106,7 +106,7 @@ enum UplinkFlag : std::uint8_t {
 /// One care-of address of a node.
 struct Uplink {
     std::uint32_t care_of = 0;  ///< effective: the source of the registration when behind NAT
-    std::uint16_t port = 0;     ///< the node's side of the UDP tunnel
+    std::uint16_t port = 0;     ///< the node's side of the UDP tunnel; 0: IP in IP without UDP (RFC 2003)
     std::uint8_t label = 0;
     std::uint8_t binding_id = 0;
     std::uint8_t flags = 0;

@@ -23,6 +23,8 @@ struct Now {
 };
 
 struct Endpoint {
+    static constexpr std::uint16_t kNoUdp = 0;  ///< of a tunnel: plain IP in IP (RFC 2003)
+
     wire::Ipv4Address address;
     std::uint16_t port = 0;
 

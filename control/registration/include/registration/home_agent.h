@@ -112,7 +112,7 @@ class HomeAgent {
     std::optional<mip::ReplyCode> take_sync(Node& node, const mip::RegistrationRequest& request, NodeBindings& next,
                                             Now now);
     std::optional<mip::Numbering> next_numbering(const Node& node, const mip::RegistrationRequest& request,
-                                                 const NodeBindings& next) const;
+                                                 const NodeBindings& next, bool plain) const;
     void add_sync_state(const Node& node, std::size_t capacity, mip::RegistrationReply& reply) const;
     void tell_sync(Node& node);
     policy::SyncLimits sync_limits() const;

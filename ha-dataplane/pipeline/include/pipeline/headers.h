@@ -107,6 +107,11 @@ struct TunnelHeaders {
 };
 static_assert(sizeof(TunnelHeaders) == 32);
 
+/// Bytes between a tunnel's outer header and the inner one: RFC 3519's, or none where there is no UDP (RFC 2003).
+constexpr unsigned tunnel_framing(const Ipv4Header& outer) noexcept {
+    return outer.protocol == kProtocolUdp ? sizeof(UdpHeader) + sizeof(TunnelHeader) : 0;
+}
+
 struct IcmpHeader {
     static constexpr std::uint8_t kEchoReply = 0, kUnreachable = 3, kEcho = 8, kTimeExceeded = 11;
     static constexpr std::uint8_t kNetUnreachable = 0, kHostUnreachable = 1, kFragmentationNeeded = 4, kProhibited = 13;

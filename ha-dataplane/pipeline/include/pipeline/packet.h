@@ -29,7 +29,7 @@ struct Packet {
     Source source = Source::wire;
     bool framed = true;
     bool link_group = false;    ///< came as link-layer broadcast or multicast
-    bool wrapped = false;       ///< carries our tunnel headers, UDP checksum still open
+    bool wrapped = false;       ///< carries our tunnel headers; with UDP its checksum is open
     bool waited = false;        ///< for its first fragment; it waits no more
     tables::UplinkWord uplink;  ///< chosen, or for `through` the one it came by
     tables::UplinkWord second;  ///< of Mode::redundant: by which a copy leaves

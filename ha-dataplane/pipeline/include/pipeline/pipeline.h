@@ -168,7 +168,9 @@ class Pipeline {
     bool may_enter_tunnel(Packet& packet);
     bool loops(const Packet& packet) const;
     void wrap(Packet& packet);
+    void wrap_plainly(Packet& packet);
     std::uint16_t number_of(const Packet& packet) const;
+    Ipv4Header outer_header(const Ipv4Header& inner, tables::UplinkWord uplink, std::size_t overhead);
     void write_tunnel(TunnelHeaders& headers, const Ipv4Header& inner, tables::UplinkWord uplink, std::uint16_t number);
     // copies.cpp
     static void take_second_up(Packet& packet, const policy::LabelList& names);
@@ -190,6 +192,7 @@ class Pipeline {
     // icmp.cpp
     void icmp_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint16_t mtu = 0);
     static bool may_report(const Packet& about);
+    bool quotes_tunnel_data(Ipv4Header& quoted, unsigned bytes) const;
     bool tunnel_error(Packet& packet);
     void path_mtu_hint(Packet& packet, const Ipv4Header& quoted, const IcmpHeader& icmp, unsigned quoted_bytes);
     // transmit.cpp

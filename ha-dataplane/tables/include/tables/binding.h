@@ -13,9 +13,9 @@
 namespace homeward::tables {
 
 /// What a reader needs of one uplink, in one 64-bit word, so that no reader ever sees a care-of address with
-/// another's port: care-of address 32 | port 16 | name 8 | flags 8. Address and port have the byte order of a packet,
-/// so that readers compare and write them as they are. `name` is what the node's policy calls the uplink: its label, or
-/// its binding id when the policy came as RFC 7629 flow bindings.
+/// another's port: care-of address 32 | port 16 | name 8 | flags 8. Port 0: IP in IP without UDP (RFC 2003). Address
+/// and port have the byte order of a packet, so that readers compare and write them as they are. `name` is what the
+/// node's policy calls the uplink: its label, or its binding id when the policy came as RFC 7629 flow bindings.
 class UplinkWord {
   public:
     // Parts of the word.
@@ -39,6 +39,8 @@ class UplinkWord {
     }
     constexpr std::uint32_t care_of() const noexcept { return wire_care_of().host(); }
     constexpr std::uint16_t port() const noexcept { return wire_port().host(); }
+    /// IP in IP without UDP.
+    constexpr bool plain() const noexcept { return wire_port() == wire::be16{0}; }
     constexpr bool present() const noexcept { return (bits_ & kPresent) != 0; }
     /// May be chosen on the way down.
     constexpr bool up() const noexcept { return (bits_ & kUp) != 0; }
@@ -101,8 +103,8 @@ class alignas(64) Binding {
     };
 
     std::atomic<const Policy*> policy{&closed_policy()};  ///< null: the first uplink that is up, in order
-    std::atomic<std::uint32_t> order{0};      ///< count in bits 0–3, then 3 bits per position; kSecondLine, kNumbered
-    std::atomic<std::uint16_t> clamp_mtu{0};  ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
+    std::atomic<std::uint32_t> order{0};         ///< count in bits 0–3, then 3 bits per position; flags below
+    std::atomic<std::uint16_t> clamp_mtu{0};     ///< the smallest tunnel MTU of all uplinks: TCP may fall back to any
     std::atomic<std::uint16_t> slot_by_name{0};  ///< a hint: 2 bits at 2 * (name % 8), a slot of this line
     Rest* rest = nullptr;                        ///< never null in a page
 
@@ -110,6 +112,8 @@ class alignas(64) Binding {
     static constexpr std::uint32_t kSecondLine = std::uint32_t{1} << 31;
     /// In `order`: `numbered` may not be 0, and the way down is not the express lane's.
     static constexpr std::uint32_t kNumbered = std::uint32_t{1} << 30;
+    /// In `order`: an uplink has no UDP, and the way down is not the express lane's.
+    static constexpr std::uint32_t kPlain = std::uint32_t{1} << 29;
 
     static constexpr unsigned count(std::uint32_t order) noexcept { return order & 0xf; }
     static constexpr unsigned slot(std::uint32_t order, unsigned position) noexcept {
