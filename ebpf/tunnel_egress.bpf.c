@@ -31,26 +31,49 @@ struct {
 
 #define LARGEST_PACKET 0xffff
 
-static const __u64 encapsulation = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 |
-                                   BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
-                                   BPF_F_ADJ_ROOM_ENCAP_L2(sizeof(struct homeward_tunnel_header));
+static const __u64 plain_encapsulation = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+static const __u64 encapsulation =
+    plain_encapsulation | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | BPF_F_ADJ_ROOM_ENCAP_L2(sizeof(struct homeward_tunnel_header));
 
-static __always_inline void write_outer(struct outer* outer, const struct homeward_path* path,
-                                        const struct iphdr* inner, __u32 length) {
-    *outer = (struct outer){.ip = {.version = 4,
-                                   .ihl = 5,
-                                   .tos = path->copy_ecn ? inner->tos : inner->tos & ~ECN_MASK,
-                                   .tot_len = bpf_htons(length + sizeof(*outer)),
-                                   .frag_off = bpf_htons(DONT_FRAGMENT),
-                                   .ttl = 64,
-                                   .protocol = IPPROTO_UDP,
-                                   .saddr = path->care_of,
-                                   .daddr = path->home_agent},
-                            .udp = {.source = path->port,
-                                    .dest = bpf_htons(HOMEWARD_MIP_PORT),
-                                    .len = bpf_htons(length + sizeof(*outer) - sizeof(outer->ip))},
-                            .tunnel = {.type = HOMEWARD_TUNNEL_TYPE_DATA, .next_header = HOMEWARD_NEXT_HEADER_IPV4}};
-    outer->ip.check = header_checksum(&outer->ip);
+/* `length`: of everything. */
+static __always_inline void write_ip(struct iphdr* outer, const struct homeward_path* path, const struct iphdr* inner,
+                                     __u32 length, __u8 protocol) {
+    *outer = (struct iphdr){.version = 4,
+                            .ihl = 5,
+                            .tos = path->copy_ecn ? inner->tos : inner->tos & ~ECN_MASK,
+                            .tot_len = bpf_htons(length),
+                            .frag_off = bpf_htons(DONT_FRAGMENT),
+                            .ttl = 64,
+                            .protocol = protocol,
+                            .saddr = path->care_of,
+                            .daddr = path->home_agent};
+    outer->check = header_checksum(outer);
+}
+
+static __always_inline int put_in_front(struct __sk_buff* skb, const void* outer, __u32 size, __u64 flags) {
+    if (bpf_skb_adjust_room(skb, size, BPF_ADJ_ROOM_MAC, flags))
+        return TC_ACT_UNSPEC;
+    return bpf_skb_store_bytes(skb, 0, outer, size, 0) ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
+static __always_inline int encapsulate(struct __sk_buff* skb, const struct homeward_path* path,
+                                       const struct iphdr* inner) {
+    const __u32 length = skb->len + sizeof(struct outer);
+    struct outer outer = {.udp = {.source = path->port,
+                                  .dest = bpf_htons(HOMEWARD_MIP_PORT),
+                                  .len = bpf_htons(length - sizeof(outer.ip))},
+                          .tunnel = {.type = HOMEWARD_TUNNEL_TYPE_DATA, .next_header = HOMEWARD_NEXT_HEADER_IPV4}};
+
+    write_ip(&outer.ip, path, inner, length, IPPROTO_UDP);
+    return put_in_front(skb, &outer, sizeof(outer), encapsulation);
+}
+
+static __always_inline int encapsulate_plainly(struct __sk_buff* skb, const struct homeward_path* path,
+                                               const struct iphdr* inner) {
+    struct iphdr outer;
+
+    write_ip(&outer, path, inner, skb->len + sizeof(outer), IPPROTO_IPIP);
+    return put_in_front(skb, &outer, sizeof(outer), plain_encapsulation);
 }
 
 /* bpf_redirect_neigh takes a link header off before it puts its own in front: without room for one it drops. */
@@ -77,8 +100,8 @@ int homeward_up(struct __sk_buff* skb) {
     const struct homeward_path* path;
     struct choice choice = {};
     struct wire_size size;
-    struct outer outer;
     struct iphdr ip;
+    int verdict;
 
     if (skb->protocol != bpf_htons(ETH_P_IP) || bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)))
         return TC_ACT_UNSPEC;
@@ -87,13 +110,11 @@ int homeward_up(struct __sk_buff* skb) {
     if (!path || choice.mode == HOMEWARD_MODE_REDUNDANT || (path->clamp_mss && is_syn(skb, &ip, 0)))
         return TC_ACT_UNSPEC;
     size = wire_size(skb, &ip, 0);
-    if (!size.packets || size.largest > path->mtu || skb->len > LARGEST_PACKET - sizeof(outer))
+    if (!size.packets || size.largest > path->mtu || skb->len > LARGEST_PACKET - sizeof(struct outer))
         return TC_ACT_UNSPEC;
-    write_outer(&outer, path, &ip, skb->len);
-    if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, encapsulation))
-        return TC_ACT_UNSPEC;
-    if (bpf_skb_store_bytes(skb, 0, &outer, sizeof(outer), 0))
-        return TC_ACT_SHOT;
+    verdict = path->plain ? encapsulate_plainly(skb, path, &ip) : encapsulate(skb, path, &ip);
+    if (verdict != TC_ACT_OK)
+        return verdict;
     count_sent(choice.label, choice.rule, &size);
     return hand_over(skb, path);
 }

@@ -108,7 +108,7 @@ void read_registration(const Value& value, MobileNode& out) {
 void read_tunnel(const Value& value, MobileNode& out) {
     const Map map{value,
                   {"interface", "mtu", "udp_checksum", "ecn", "clamp_mss", "ipv6", "offload", "require_bpf",
-                   "fast_path", "sequence_numbers"}};
+                   "fast_path", "sequence_numbers", "ip_in_ip"}};
     if (const auto found = map.find("interface")) {
         out.interface = read_device_name(*found);
         for (const UplinkConfig& uplink : out.uplinks) {
@@ -134,6 +134,12 @@ void read_tunnel(const Value& value, MobileNode& out) {
     }
     if (const auto found = map.find("sequence_numbers")) {
         out.sequence_numbers = found->boolean();
+    }
+    if (const auto found = map.find("ip_in_ip")) {
+        out.ip_in_ip = found->boolean();
+        if (out.ip_in_ip && out.sequence_numbers) {
+            found->fail("IP in IP has no place for tunnel.sequence_numbers: one of the two");
+        }
     }
     if (const auto found = map.find("require_bpf")) {
         out.require_bpf = found->boolean();

@@ -93,6 +93,7 @@ std::vector<std::string> needs_restart(const MobileNode& current, const MobileNo
     found.compare("tunnel.clamp_mss", current.clamp_mss, next.clamp_mss);
     found.compare("tunnel.ipv6", current.ipv6, next.ipv6);
     found.compare("tunnel.sequence_numbers", current.sequence_numbers, next.sequence_numbers);
+    found.compare("tunnel.ip_in_ip", current.ip_in_ip, next.ip_in_ip);
     found.compare("handover.hold", current.hold, next.hold);
     found.compare("handover.resend", current.resend, next.resend);
     found.compare("tunnel.offload", current.offload, next.offload);

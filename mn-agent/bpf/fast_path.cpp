@@ -64,7 +64,8 @@ void erase(bpf_map* map, std::uint32_t key) {
 bool same(const FastPath::Uplink& a, const FastPath::Uplink& b) {
     return a.interface == b.interface && a.care_of == b.care_of && a.home_agent == b.home_agent &&
            a.home_address == b.home_address && a.next_hop == b.next_hop && a.port == b.port &&
-           a.path_mtu == b.path_mtu && a.interface_mtu == b.interface_mtu && a.clamp_mss == b.clamp_mss;
+           a.path_mtu == b.path_mtu && a.interface_mtu == b.interface_mtu && a.clamp_mss == b.clamp_mss &&
+           a.plain == b.plain && a.takes_plain == b.takes_plain;
 }
 
 }  // namespace
@@ -176,6 +177,7 @@ void FastPath::write_path(policy::Label label, Carried& carried) {
     path.mtu = uplink.path_mtu;
     path.copy_ecn = settings_.copy_ecn ? 1 : 0;
     path.clamp_mss = uplink.clamp_mss ? 1 : 0;
+    path.plain = uplink.plain ? 1 : 0;
     carried.up_reason = link_header(uplink.interface) ? write(up_->maps.paths, label, path) : "unknown kind of link";
 }
 
@@ -200,6 +202,7 @@ void FastPath::write_tunnel_end(policy::Label label, Carried& carried) {
     end.label = label;
     end.link_header = *header;
     end.clamp_mss = uplink.clamp_mss ? 1 : 0;
+    end.plain = uplink.takes_plain ? 1 : 0;
     carried.down_reason = write(down_->maps.tunnel_ends, static_cast<std::uint32_t>(uplink.interface), end);
     if (!carried.ingress) {
         attach_ingress(carried);

@@ -107,8 +107,9 @@ bool Agent::open_socket(unsigned slot) {
     settings.trains = config_.offload && !fast_path_;
     Result<UniqueFd> socket = tunnel::open_uplink_socket(settings);
     UniqueFd duplicate{socket ? ::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0) : -1};
-    if (!socket || !duplicate) {
-        const std::string fault = socket ? std::strerror(errno) : socket.error().text;
+    const Status plain = socket && duplicate ? open_plain_socket(slot, settings) : Status{};
+    if (!socket || !duplicate || !plain) {
+        const std::string fault = !plain ? plain.error().text : socket ? std::strerror(errno) : socket.error().text;
         if (std::exchange(uplink.fault, fault) != fault) {
             report("uplink-down", configured.name + " cannot be used: " + fault);
         }
@@ -119,6 +120,34 @@ bool Agent::open_socket(unsigned slot) {
     uplink.socket = std::move(*socket);
     loop_->set_socket(slot, std::move(duplicate));
     return true;
+}
+
+Status Agent::open_plain_socket(unsigned slot, const tunnel::SocketSettings& settings) {
+    if (!config_.ip_in_ip || !fast_path_) {
+        return {};
+    }
+    Result<UniqueFd> socket = tunnel::open_plain_socket(settings);
+    if (!socket) {
+        return socket.error();
+    }
+    UniqueFd duplicate{::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0)};
+    if (!duplicate) {
+        return Error{std::strerror(errno)};
+    }
+    uplinks_[slot].plain_socket = std::move(*socket);
+    loop_->set_plain_socket(slot, std::move(duplicate));
+    return {};
+}
+
+/// Like what comes from the TUN.
+bool Agent::send_in_tunnel(unsigned slot, wire::ByteView inner_packet) const {
+    const UplinkRuntime& uplink = uplinks_[slot];
+    if (uplink.plain) {
+        return send_datagram(uplink.plain_socket, inner_packet);
+    }
+    wire::Bytes datagram(mip::kTunnelHeader.begin(), mip::kTunnelHeader.end());
+    datagram.insert(datagram.end(), inner_packet.begin(), inner_packet.end());
+    return send_datagram(uplink.socket, datagram);
 }
 
 void Agent::run(const handover::Attach& action) {
@@ -152,6 +181,10 @@ void Agent::run(const handover::Detach& action) {
     uplink.socket.reset();
     uplink.tunnel_mtu = 0;
     loop_->set_socket(action.slot, UniqueFd{});
+    if (uplink.plain_socket) {
+        uplink.plain_socket.reset();
+        loop_->set_plain_socket(action.slot, UniqueFd{});
+    }
     if (const Status status = routing_->set_uplink(action.slot, {}, {}); !status) {
         spdlog::error("{}", status.error().text);
     }
@@ -174,11 +207,8 @@ void Agent::run(const registration::SendRegistration& action) {
 }
 
 void Agent::run(const registration::SendKeepalive& action) {
-    const UplinkRuntime& uplink = uplinks_[slot_of(action.label)];
-    wire::Bytes datagram(mip::kTunnelHeader.begin(), mip::kTunnelHeader.end());
-    datagram.insert(datagram.end(), action.packet.begin(), action.packet.end());
-    if (uplink.socket) {
-        send_datagram(uplink.socket, datagram);
+    if (uplinks_[slot_of(action.label)].socket) {
+        send_in_tunnel(slot_of(action.label), action.packet);
         paths_->keepalive_sent(slot_of(action.label), monotonic());
     }
 }
@@ -211,6 +241,13 @@ void Agent::run(const registration::PolicyOfHomeAgent& action) {
 void Agent::run(const registration::NumberingAgreed& action) {
     loop_->set_numbered(action.agreed);
     numbering_agreed_ = action.agreed;
+}
+
+void Agent::run(const registration::TunnelAgreed& action) {
+    const unsigned slot = slot_of(action.label);
+    uplinks_[slot].plain = action.plain;
+    loop_->set_plain(slot, action.plain);
+    update_fast_path(slot);
 }
 
 void Agent::run(const registration::Event& action) {

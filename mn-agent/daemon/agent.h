@@ -34,6 +34,7 @@
 #include "signal/source.h"
 #include "tunnel/loop.h"
 #include "tunnel/tun_device.h"
+#include "tunnel/uplink_socket.h"
 #include "uplinks/link_watch.h"
 
 namespace homeward::mn {
@@ -83,6 +84,8 @@ struct ReloadOutcome {
 /// One uplink at run time.
 struct UplinkRuntime {
     UniqueFd socket;                 ///< registration and keepalives; the tunnel's thread holds a duplicate
+    UniqueFd plain_socket;           ///< for IP in IP, likewise; empty: not configured
+    bool plain = false;              ///< packets leave by that one
     uplinks::Attachment attachment;  ///< what the socket and the routes were made for
     std::uint16_t port = 0;          ///< kept when the socket is made again
     std::uint32_t tunnel_mtu = 0;    ///< 0: not known
@@ -266,8 +269,11 @@ class Agent {
     void run(const registration::HomeAddressAssigned& action);
     void run(const registration::PolicyOfHomeAgent& action);
     void run(const registration::NumberingAgreed& action);
+    void run(const registration::TunnelAgreed& action);
     void run(const registration::Event& action);
     bool open_socket(unsigned slot);
+    Status open_plain_socket(unsigned slot, const tunnel::SocketSettings& settings);
+    bool send_in_tunnel(unsigned slot, wire::ByteView inner_packet) const;
     void update_mtu();
 
     void apply(PreparedPolicy policy, bool first);

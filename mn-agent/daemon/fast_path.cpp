@@ -59,6 +59,8 @@ void Agent::update_fast_path(unsigned slot) {
     known.path_mtu = static_cast<std::uint16_t>(std::min(uplink.tunnel_mtu, 65535U));
     known.interface_mtu = static_cast<std::uint16_t>(std::min(interface_mtu_, 65535U));
     known.clamp_mss = config_.clamp_mss;
+    known.plain = uplink.plain;
+    known.takes_plain = bool{uplink.plain_socket};
     fast_path_->set(label, known);
     tunnel::allow_trains(uplink.socket, config_.offload && !way_down(slot).fast);
 }

@@ -67,8 +67,10 @@ void Agent::tick_paths() {
     // Answers that wait are looked at before their time is judged. In this order: what the tunnel's thread has taken
     // from a socket and is through with, take_control finds.
     for (unsigned slot = 0; slot < config_.uplinks.size(); ++slot) {
-        const UniqueFd& socket = uplinks_[slot].socket;
-        paths_->unread(slot, socket && (tunnel::has_unread(socket) || loop_->reading()));
+        const UplinkRuntime& uplink = uplinks_[slot];
+        const bool waiting = uplink.socket && (tunnel::has_unread(uplink.socket) ||
+                                               (uplink.plain_socket && tunnel::has_unread(uplink.plain_socket)));
+        paths_->unread(slot, waiting || (uplink.socket && loop_->reading()));
     }
     take_control();
     const auto now = monotonic();
@@ -99,9 +101,8 @@ void Agent::run_path_actions() {
 }
 
 void Agent::run(const handover::SendProbe& action) {
-    const UplinkRuntime& uplink = uplinks_[action.slot];
-    if (uplink.socket && home_address_) {
-        send_datagram(uplink.socket, probe_echoes_.request(action.slot, action.number, *home_address_, home_agent_));
+    if (uplinks_[action.slot].socket && home_address_) {
+        send_in_tunnel(action.slot, probe_echoes_.request(action.slot, action.number, *home_address_, home_agent_));
         ++probes_sent_;
     }
 }

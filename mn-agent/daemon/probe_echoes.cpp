@@ -23,10 +23,7 @@ wire::Bytes ProbeEchoes::request(unsigned slot, std::uint32_t number, wire::Ipv4
                  .identifier = *identifier_,
                  .sequence = static_cast<std::uint16_t>(number),
                  .nonce = random_number()};
-    wire::Bytes datagram(mip::kTunnelHeader.begin(), mip::kTunnelHeader.end());
-    const wire::Bytes packet = mip::encode_echo_request(sent.echo);
-    datagram.insert(datagram.end(), packet.begin(), packet.end());
-    return datagram;
+    return mip::encode_echo_request(sent.echo);
 }
 
 std::optional<std::uint32_t> ProbeEchoes::answer(unsigned slot, wire::ByteView inner_packet) {

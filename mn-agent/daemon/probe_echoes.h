@@ -14,7 +14,7 @@ namespace homeward::mn {
 /// drawn anew; an answer counts once, and only on the uplink that its probe left by.
 class ProbeEchoes {
   public:
-    /// The whole tunnel datagram.
+    /// The inner packet.
     wire::Bytes request(unsigned slot, std::uint32_t number, wire::Ipv4Address home, wire::Ipv4Address home_agent);
     /// The number of the probe that this inner packet answers; nullopt: it is something else.
     std::optional<std::uint32_t> answer(unsigned slot, wire::ByteView inner_packet);

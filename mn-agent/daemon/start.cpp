@@ -171,6 +171,8 @@ registration::ClientConfig Agent::client_config() const {
     result.keepalive = config_.keepalive;
     result.organization = config_.organization;
     result.random = random_number;
+    // In user space nobody closes the checksums of what the kernel's GRO joined.
+    result.ip_in_ip = config_.ip_in_ip && fast_path_;
     if (config_.sequence_numbers) {
         result.numbering = mip::Numbering{.run = static_cast<std::uint16_t>(random_number()),
                                           .everything = config_.hold || config_.resend};

@@ -102,6 +102,7 @@ json uplink_view(const Agent& agent, unsigned slot) {
               {"gateway", gateway ? json(gateway->to_string()) : json(nullptr)},
               {"usable", agent.coordinator().usable(slot)},
               {"port", uplink.port},
+              {"tunnel", uplink.plain ? "ip" : "udp"},
               {"tunnel_mtu", uplink.tunnel_mtu},
               {"last_reply_ago_s", since(uplink.binding.last_reply_at)},
               {"renews_in_s", until(uplink.binding.renews_at)},

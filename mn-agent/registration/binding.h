@@ -25,6 +25,7 @@ struct Pending {
     std::uint16_t lifetime = 0;
     bool multipath = false;
     bool overwrite = false;
+    bool may_be_plain = false;   ///< it does not force UDP
     bool names_table = false;    ///< the policy synchronisation speaks in it
     bool flow_bindings = false;  ///< it brings the table `table`, naming `flow_ids`
     policy::Generation table{};
@@ -48,7 +49,10 @@ struct Binding {
     std::uint64_t gateway_id = 0;
     bool up = false;
     bool draining = false;
-    bool held = false;  ///< the home agent may have this binding
+    bool held = false;         ///< the home agent may have this binding
+    bool plain = false;        ///< its tunnel is IP in IP without UDP
+    bool plain_works = false;  ///< something came back through it
+    bool udp_only = false;     ///< nothing came through without UDP; until it moves
     State state = State::idle;
     std::string reason;
 

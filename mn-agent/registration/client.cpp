@@ -40,6 +40,8 @@ std::string_view name(Event::Kind kind) noexcept {
             return "policy-synchronised";
         case Event::Kind::numbering:
             return "sequence-numbers";
+        case Event::Kind::tunnel:
+            return "tunnel";
     }
     return "unknown";
 }
@@ -92,6 +94,7 @@ void Client::ask(Label label, Now now) {
 void Client::measured(Label label, Duration round_trip) {
     if (Binding* binding = implementation_->find(label)) {
         binding->round_trip.sample(round_trip);
+        binding->plain_works |= binding->plain;
     }
 }
 

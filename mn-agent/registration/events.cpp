@@ -41,6 +41,7 @@ void Client::Implementation::uplink_up(Label label, std::uint8_t technology, wir
     if (moved) {
         binding.round_trip.reset();
         binding.keepalive.moved();
+        binding.udp_only = binding.plain_works = false;
     }
     binding.draining = false;
     binding.pending.reset();
@@ -116,6 +117,7 @@ void Client::Implementation::refresh(Label label, Now now) {
     if (binding == nullptr || !usable(binding->state) || binding->draining || binding->pending || shutting_down_until) {
         return;
     }
+    doubt_plain(*binding);
     binding->register_at = now.monotonic;
     send_due(now);
 }

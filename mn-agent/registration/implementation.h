@@ -79,6 +79,8 @@ struct Client::Implementation {
     void registered(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void denied(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply, Now now);
     void extend(Binding& binding, const Pending& answered, const mip::RegistrationReply& reply);
+    void take_tunnel(Binding& binding, bool plain);
+    void doubt_plain(Binding& binding);
     void take_numbering(const Pending& answered, const mip::RegistrationReply& reply);
     void replaced_by(const Binding& binding, Now now);
     void removed(Binding& binding, Now now);
@@ -115,6 +117,7 @@ struct Client::Implementation {
     bool multipath = true;  ///< false: one plain registration at a time
     Duration multipath_again_at{};          ///< when not: try it then
     bool encapsulation_from_flags = false;  ///< after code 142
+    bool plain_refused = false;             ///< by code 139
     unsigned redirects = 0;
 
     policy::SyncSender sync;

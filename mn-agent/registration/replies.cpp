@@ -122,7 +122,8 @@ bool Client::Implementation::learn_home_address(wire::Ipv4Address address) {
 void Client::Implementation::registered(Binding& binding, const Pending& answered_request,
                                         const mip::RegistrationReply& reply, Now now) {
     binding.unanswered = 0;
-    if (!reply.udp_tunnel || !reply.udp_tunnel->assents()) {
+    const bool plain = !reply.udp_tunnel || !reply.udp_tunnel->assents();
+    if (plain && !answered_request.may_be_plain) {
         refuse(binding, doubled(kFirstLongWait, binding.refused, kLongestWait),
                "the home agent declined UDP tunnelling (RFC 3519): allow it there", now);
         binding.remove_at = now.monotonic;
@@ -140,6 +141,7 @@ void Client::Implementation::registered(Binding& binding, const Pending& answere
     binding.refused = 0;
     extend(binding, answered_request, reply);
     take_numbering(answered_request, reply);
+    take_tunnel(binding, plain);
     wiped = true;
     set_state(binding, State::bound);
     if (is_new) {
@@ -185,6 +187,19 @@ void Client::Implementation::extend(Binding& binding, const Pending& answered_re
                                           : assigned > 0s       ? assigned
                                                                 : kDefaultKeepalive;
     binding.keepalive.start(interval, uniform(), answered_request.sent_at);
+}
+
+void Client::Implementation::take_tunnel(Binding& binding, bool plain) {
+    if (std::exchange(binding.plain, plain) == plain) {
+        return;
+    }
+    actions.emplace_back(TunnelAgreed{binding.label, plain});
+    event(Event::Kind::tunnel, binding.label, plain ? "packets travel as IP in IP" : "packets travel in UDP");
+}
+
+/// Its packets do not come through: something on the way may let UDP pass and nothing else.
+void Client::Implementation::doubt_plain(Binding& binding) {
+    binding.udp_only |= binding.plain && !binding.plain_works;
 }
 
 /// What a reply does not repeat, the home agent did not agree to: it has another configuration, or is another one.
@@ -297,6 +312,14 @@ void Client::Implementation::denied(Binding& binding, const Pending& answered_re
                 return;
             }
             break;
+        case mip::ReplyCode::encapsulation_unavailable:
+            if (answered_request.may_be_plain) {
+                plain_refused = true;
+                refuse(binding, 0s, reason + "; forces UDP", now);
+                binding.after_link_event = true;
+                return;
+            }
+            break;
         case mip::ReplyCode::udp_encapsulation_unavailable:
             encapsulation_from_flags = !encapsulation_from_flags;
             break;
@@ -334,6 +357,7 @@ bool Client::Implementation::echo_reply(Label label, wire::ByteView inner_packet
     binding->round_trip.sample(now.monotonic - binding->echo_sent_at);
     binding->last_reply_at = binding->last_echo_at = now.monotonic;
     binding->keepalive.answered(now.monotonic);
+    binding->plain_works |= binding->plain;
     actions.emplace_back(Heard{label, now.monotonic - binding->echo_sent_at});
     binding->echo.reset();
     return true;

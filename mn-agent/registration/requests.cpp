@@ -21,7 +21,7 @@ mip::RegistrationRequest request_of(const Client::Implementation& node, const Bi
         request.nai = node.config.nai;
     }
     request.udp_tunnel = mip::UdpTunnelRequest{
-        .forced = true,
+        .forced = !node.config.ip_in_ip || node.plain_refused || via.udp_only,
         .encapsulation = node.encapsulation_from_flags ? mip::kEncapsulationFromFlags : mip::kEncapsulationIp};
     if (node.config.numbering && lifetime != 0) {
         mip::append_in_pieces(request.vendor, node.config.organization, mip::Numbering::kVendorType,
@@ -43,6 +43,7 @@ Pending Client::Implementation::send(Binding& via, mip::RegistrationRequest& req
     pending.lifetime = request.header.lifetime;
     pending.multipath = request.multipath.has_value();
     pending.overwrite = request.multipath && request.multipath->overwrite;
+    pending.may_be_plain = request.udp_tunnel && !request.udp_tunnel->forced;
     pending.names_table = mip::has(request.vendor, config.organization, policy::kSyncVendorType);
     pending.flow_bindings = !request.flow_bindings.empty();
     const Duration first = via.round_trip.timeout();

@@ -149,6 +149,7 @@ void Client::Implementation::tick_keepalive(Binding& binding, Now now) {
                   "no answer to three keepalives: registers again, keepalives now every " +
                       std::to_string(binding.keepalive.interval().count()) + " s");
             binding.after_link_event = true;
+            doubt_plain(binding);
             if (!binding.pending) {
                 binding.register_at = now.monotonic;
             }

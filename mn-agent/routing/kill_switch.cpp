@@ -58,6 +58,8 @@ void add_output(FilterBatch& batch, const KillSwitchSettings& settings) {
                   .protocol(IPPROTO_UDP)
                   .to_port(HOMEWARD_MIP_PORT)
                   .accept());
+    batch.add(
+        FilterRule(kTable, kOutput).to(wire::Ipv4Prefix::of(settings.home_agent, 32)).protocol(IPPROTO_IPIP).accept());
     batch.add(FilterRule(kTable, kOutput)
                   .family(NFPROTO_IPV4)
                   .protocol(IPPROTO_UDP)

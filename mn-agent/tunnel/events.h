@@ -8,7 +8,7 @@
 namespace homeward::tunnel {
 
 /// What an epoll event of the tunnel's thread is about.
-enum class Source : std::uint8_t { command, queue, socket };
+enum class Source : std::uint8_t { command, queue, socket, plain };
 
 /// An epoll event that carries its source, the slot or queue, and the descriptor.
 inline epoll_event interest(std::uint32_t events, Source source, unsigned number, int fd) {

@@ -69,6 +69,14 @@ void Loop::set_socket(unsigned slot, UniqueFd socket) {
     command(std::move(change));
 }
 
+void Loop::set_plain_socket(unsigned slot, UniqueFd socket) {
+    Command change;
+    change.slot = slot;
+    change.plain_socket_change = true;
+    change.socket = std::move(socket);
+    command(std::move(change));
+}
+
 void Loop::set_table(std::shared_ptr<const policy::Table> table) {
     Command change;
     change.table = std::move(table);
@@ -113,6 +121,11 @@ void Loop::run() {
                         read_socket(fd, static_cast<std::uint8_t>(number));
                     }
                     break;
+                case Source::plain:
+                    if (plain_sockets_[number].get() == fd) {
+                        read_plain_socket(fd, static_cast<std::uint8_t>(number));
+                    }
+                    break;
             }
         }
         release_held();
@@ -134,6 +147,9 @@ void Loop::take_commands() {
         if (command.socket_change) {
             replace_socket(command);
         }
+        if (command.plain_socket_change) {
+            replace_plain_socket(command);
+        }
     }
 }
 
@@ -152,6 +168,19 @@ void Loop::replace_socket(Command& command) {
         ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event);
     }
     flush(slot);
+}
+
+/// A full one is not waited for: it is for packets that the kernel does not carry by itself, and they are few.
+void Loop::replace_plain_socket(Command& command) {
+    UniqueFd& socket = plain_sockets_[command.slot];
+    if (socket) {
+        ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.get(), nullptr);
+    }
+    socket = std::move(command.socket);
+    if (socket) {
+        epoll_event event = interest(EPOLLIN, Source::plain, command.slot, socket.get());
+        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event);
+    }
 }
 
 }  // namespace homeward::tunnel

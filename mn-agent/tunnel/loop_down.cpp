@@ -37,6 +37,25 @@ void Loop::read_socket(int socket, std::uint8_t slot) {
     reading_.store(false, std::memory_order_release);
 }
 
+/// What comes here was not the fast path's. A train that the kernel joined before anybody looked at it has its checksum
+/// open, which nobody closes: it is dropped as any other that is wrong.
+void Loop::read_plain_socket(int socket, std::uint8_t slot) {
+    reading_.store(true);
+    const unsigned messages = receive_.read(socket);
+    now_us_ = seen_ ? monotonic_us() : 0;
+    for (unsigned i = 0; i < messages; ++i) {
+        const Packet outer = receive_.train(i).bytes;
+        const std::size_t header = outer.empty() ? 0 : std::size_t{outer[0] & 0xfU} * 4;
+        if (header < kSmallestPacket || outer.size() < header + kSmallestPacket) {
+            drop(Drop::not_tunnel_data);
+            continue;
+        }
+        receive_inner(slot, outer.subspan(header), outer[1], numbering::Seen::kUnnumbered);
+    }
+    write_trains(slot);
+    reading_.store(false, std::memory_order_release);
+}
+
 /// Hands what has come together to the kernel.
 void Loop::write_trains(unsigned slot) noexcept {
     const int queue = tun_.queue(slot < tun_.queues() ? slot : 0);
@@ -59,7 +78,12 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     if (!mip::tunnelled(datagram)) {
         return drop(Drop::not_tunnel_data);
     }
-    Packet packet = datagram.subspan(mip::kTunnelHeaderSize);
+    const bool numbered = seen_ && numbered_.load(std::memory_order_relaxed);
+    receive_inner(slot, datagram.subspan(mip::kTunnelHeaderSize), outer_tos,
+                  numbered ? mip::tunnel_number(datagram) : numbering::Seen::kUnnumbered);
+}
+
+void Loop::receive_inner(std::uint8_t slot, Packet packet, std::uint8_t outer_tos, std::uint16_t number) {
     switch (check_inner(packet, wire::Ipv4Address{home_address_.load(std::memory_order_relaxed)})) {
         case Inner::good:
             break;
@@ -73,8 +97,6 @@ void Loop::receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos) {
     if (!combine_ecn(packet, outer_tos)) {
         return drop(Drop::inner_ecn);
     }
-    const bool numbered = seen_ && numbered_.load(std::memory_order_relaxed);
-    const std::uint16_t number = numbered ? mip::tunnel_number(datagram) : numbering::Seen::kUnnumbered;
     if (number != numbering::Seen::kUnnumbered && !seen_->first(number, now_us_ / 1000)) {
         count_received(slot, packet.size());  // what came second tells as much of its path
         if (hold_) {

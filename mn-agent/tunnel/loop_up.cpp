@@ -130,6 +130,15 @@ unsigned Loop::usable_of(const policy::Choice& choice, const policy::FlowKey& fl
     return slot_of_label_[policy::choose(choice, table_->rates(), flow, usable)];
 }
 
+bool Loop::leaves_plainly(unsigned slot) const noexcept {
+    return plain_[slot].load(std::memory_order_relaxed) && plain_sockets_[slot];
+}
+
+/// The socket that the slot's packets leave by.
+int Loop::way_out(unsigned slot) const noexcept {
+    return leaves_plainly(slot) ? plain_sockets_[slot].get() : sockets_[slot].get();
+}
+
 void Loop::flush(unsigned slot) {
     SendBatch& batch = *batches_[slot];
     while (!batch.empty()) {
@@ -137,11 +146,13 @@ void Loop::flush(unsigned slot) {
             send_elsewhere(slot);
             continue;
         }
+        const bool plain = leaves_plainly(slot);
+        batch.set_plain(plain);
         const unsigned messages = batch.lay_out();
-        const int sent = ::sendmmsg(sockets_[slot].get(), batch.messages(), messages, MSG_NOSIGNAL);
+        const int sent = ::sendmmsg(way_out(slot), batch.messages(), messages, MSG_NOSIGNAL);
         if (sent <= 0) {
             const int error = errno;
-            if (error == EAGAIN) {
+            if (error == EAGAIN && !plain) {
                 return block(slot, true);
             }
             after_failed_send(slot, error);
@@ -201,7 +212,8 @@ void Loop::send_elsewhere(unsigned slot) {
 bool Loop::send_first(unsigned slot, unsigned other) noexcept {
     SendBatch& batch = *batches_[slot];
     const std::size_t size = batch.first().size();
-    if (::sendmsg(sockets_[other].get(), batch.first_alone(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    batch.set_plain(leaves_plainly(other));
+    if (::sendmsg(way_out(other), batch.first_alone(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         return false;
     }
     add(counters_[other].tx_packets, 1);

@@ -38,7 +38,7 @@ void SendBatch::push(std::size_t size, std::uint8_t tos, std::uint16_t number) n
 
 /// How many packets from `first` on may go as one message.
 std::size_t SendBatch::train_from(std::size_t first) const noexcept {
-    if (!trains_ || first < alone_until_) {
+    if (!trains_ || plain_ || first < alone_until_) {
         return 1;
     }
     const std::size_t end = std::min(count_, first + kTrain);
@@ -60,8 +60,8 @@ std::size_t SendBatch::train_from(std::size_t first) const noexcept {
 /// A TOS other than the socket's (0) and the size of a train's segments travel as control data.
 void SendBatch::put_message(std::size_t index, std::size_t first, std::size_t packets) noexcept {
     const std::size_t last = first + packets - 1;
-    std::uint8_t* begin = storage_.get() + at_[first];
-    vectors_[index] = {begin, at_[last] + mip::kTunnelHeaderSize + size_[last] - at_[first]};
+    const std::size_t begin = at_[first] + mip::kTunnelHeaderSize - header();
+    vectors_[index] = {storage_.get() + begin, at_[last] + mip::kTunnelHeaderSize + size_[last] - begin};
     packets_[index] = static_cast<std::uint16_t>(packets);
     msghdr& header = messages_[index].msg_hdr;
     header = {};
@@ -91,7 +91,7 @@ SendBatch::Amount SendBatch::sent(std::size_t messages) noexcept {
     Amount amount;
     for (std::size_t i = 0; i < messages; ++i) {
         amount.packets += packets_[i];
-        amount.bytes += vectors_[i].iov_len - packets_[i] * mip::kTunnelHeaderSize;
+        amount.bytes += vectors_[i].iov_len - packets_[i] * header();
     }
     sent_ += amount.packets;
     return amount;

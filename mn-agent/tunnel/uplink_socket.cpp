@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "homeward/tunnel.h"
 
@@ -37,17 +38,43 @@ Error failure(const SocketSettings& settings, const std::string& what, const std
     return Error{settings.interface + ": " + what + ": " + std::strerror(errno) + advice};
 }
 
-}  // namespace
-
-Result<UniqueFd> open_uplink_socket(const SocketSettings& settings) {
-    UniqueFd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+/// A socket of the uplink's interface. `type`, `protocol`: of socket(2).
+Result<UniqueFd> open_on_interface(const SocketSettings& settings, int type, int protocol, const char* name) {
+    UniqueFd socket{::socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol)};
     if (!socket) {
-        return failure(settings, "UDP socket");
+        return failure(settings, name, errno == EPERM ? " (needs CAP_NET_RAW or root)" : "");
     }
     if (::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, settings.interface.c_str(),
                      static_cast<socklen_t>(settings.interface.size() + 1)) != 0) {
         return failure(settings, "binding a socket to the interface");
     }
+    return socket;
+}
+
+/// Beyond the system's limit when we may; a smaller buffer is no fault.
+void enlarge_receive_buffer(const UniqueFd& socket) {
+    if (!option(socket, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer)) {
+        option(socket, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+    }
+}
+
+Status connect_to_home_agent(const UniqueFd& socket, const SocketSettings& settings) {
+    const sockaddr_in peer = endpoint(settings.home_agent, HOMEWARD_MIP_PORT);
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) != 0) {
+        return failure(settings, "no way to the home agent " + settings.home_agent.to_string(),
+                       " (no default route there? set uplinks[].gateway)");
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<UniqueFd> open_uplink_socket(const SocketSettings& settings) {
+    Result<UniqueFd> opened = open_on_interface(settings, SOCK_DGRAM, 0, "UDP socket");
+    if (!opened) {
+        return opened.error();
+    }
+    UniqueFd socket = std::move(*opened);
     if (!bind_to(socket, settings.care_of, settings.port) &&
         !(settings.port != 0 && errno == EADDRINUSE && bind_to(socket, settings.care_of, 0))) {
         return failure(settings, "binding to " + settings.care_of.to_string());
@@ -59,14 +86,29 @@ Result<UniqueFd> open_uplink_socket(const SocketSettings& settings) {
     if (settings.trains) {
         allow_trains(socket, true);
     }
-    // Beyond the system's limit when we may; a smaller buffer is no fault.
-    if (!option(socket, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBuffer)) {
-        option(socket, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+    enlarge_receive_buffer(socket);
+    if (Status connected = connect_to_home_agent(socket, settings); !connected) {
+        return connected.error();
     }
-    const sockaddr_in peer = endpoint(settings.home_agent, HOMEWARD_MIP_PORT);
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) != 0) {
-        return failure(settings, "no way to the home agent " + settings.home_agent.to_string(),
-                       " (no default route there? set uplinks[].gateway)");
+    return socket;
+}
+
+Result<UniqueFd> open_plain_socket(const SocketSettings& settings) {
+    constexpr int kTtl = 64;
+    Result<UniqueFd> opened = open_on_interface(settings, SOCK_RAW, IPPROTO_IPIP, "raw socket for IP in IP");
+    if (!opened) {
+        return opened.error();
+    }
+    UniqueFd socket = std::move(*opened);
+    if (!bind_to(socket, settings.care_of, 0)) {
+        return failure(settings, "binding to " + settings.care_of.to_string());
+    }
+    if (!option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) || !option(socket, IPPROTO_IP, IP_TTL, kTtl)) {
+        return failure(settings, "socket options");
+    }
+    enlarge_receive_buffer(socket);
+    if (Status connected = connect_to_home_agent(socket, settings); !connected) {
+        return connected.error();
     }
     return socket;
 }

@@ -37,6 +37,7 @@ namespace {
 
 constexpr std::uint8_t kWlan = 1, kWwan = 2;
 constexpr std::uint16_t kPort = 4434, kMtu = 1468;
+constexpr std::uint8_t kIpip = 4;
 constexpr int kTaken = TC_ACT_REDIRECT, kLeft = TC_ACT_UNSPEC;
 constexpr std::uint64_t kFirstCpu = 1;  // as a mask
 
@@ -58,6 +59,18 @@ Bytes tunnelled(const Bytes& packet, std::uint8_t tos = 0) {
     put16(bytes, 38, packet.size() + 12);
     bytes[42] = HOMEWARD_TUNNEL_TYPE_DATA;
     bytes[43] = HOMEWARD_NEXT_HEADER_IPV4;
+    bytes.insert(bytes.end(), packet.begin(), packet.end());
+    return bytes;
+}
+
+/// The same without UDP (RFC 2003).
+Bytes plainly_tunnelled(const Bytes& packet, std::uint8_t tos = 0) {
+    Bytes bytes = tunnelled({}, tos);
+    bytes.resize(14 + 20);
+    bytes[23] = kIpip;
+    put16(bytes, 16, packet.size() + 20);
+    put16(bytes, 24, 0);
+    put16(bytes, 24, checksum(bytes, 14));
     bytes.insert(bytes.end(), packet.begin(), packet.end());
     return bytes;
 }
@@ -209,6 +222,45 @@ TEST_F(FastPathTest, DownRows) {
     EXPECT_EQ(fast->received(kWlan).packets, expected.packets);
     EXPECT_EQ(fast->received(kWlan).bytes, expected.bytes);
     EXPECT_EQ(fast->received(kWwan).packets, 0U);
+}
+
+TEST_F(FastPathTest, PlainDownRows) {
+    const Bytes good = plainly_tunnelled(inner({}));
+    EXPECT_EQ(down(good).verdict, kLeft) << "nobody agreed to it";
+    known.takes_plain = true;
+    fast->set(kWlan, known);
+    Bytes longer = good;
+    longer.push_back(0);
+    const std::vector<DownRow> rows{
+        {"ordinary", good, kTaken},
+        {"tcp data", plainly_tunnelled(inner({.protocol = kTcp})), kTaken},
+        {"as large as the interface", plainly_tunnelled(inner({.size = kMtu})), kTaken},
+        {"larger", plainly_tunnelled(inner({.size = kMtu + 1})), kLeft},
+        {"not the home agent", changed(good, 29, 9), kLeft},
+        {"not the care-of address", changed(good, 33, 9), kLeft},
+        {"outer first fragment", changed(good, 20, 0x20), kLeft},
+        {"outer options", changed(good, 14, 0x46), kLeft},
+        {"trailing byte", longer, kLeft},
+        {"inner IPv6", changed(good, 34, 0x65), kLeft},
+        {"inner length", changed(good, 37, 99), kLeft},
+        {"inner checksum", changed(good, 34 + 8, 9), kLeft},
+        {"not the home address", plainly_tunnelled(inner({.to = "8.0.0.13"})), kLeft},
+        {"congestion the inner packet cannot say", plainly_tunnelled(inner({}), 3), kLeft},
+        {"keepalive's size", plainly_tunnelled(inner({.protocol = kIcmp, .size = 36})), kLeft},
+        {"SYN to be clamped", plainly_tunnelled(inner({.protocol = kTcp, .tcp_flags = kSyn})), kLeft},
+        {"cut off", Bytes(good.begin(), good.begin() + 50), kLeft},
+    };
+    for (const DownRow& row : rows) {
+        const Outcome outcome = down(row.frame);
+        EXPECT_EQ(outcome.verdict, row.verdict) << row.name;
+        Bytes expected = row.frame;
+        if (row.verdict == kTaken) {
+            expected.erase(expected.begin() + 14, expected.begin() + 34);
+        }
+        EXPECT_EQ(outcome.packet, expected) << row.name;
+    }
+    EXPECT_EQ(fast->received(kWlan).packets, 3U);
+    EXPECT_EQ(down(tunnelled(inner({}))).verdict, kTaken) << "UDP's are taken as well: the answer may be on its way";
 }
 
 struct JoiningRow {
@@ -492,6 +544,31 @@ TEST_F(FastPathTest, ALargeSegmentIsCutBehindTheProgram) {
     EXPECT_EQ(fast->sent(kWwan).packets, 3U);
     EXPECT_EQ(fast->sent(kWwan).bytes, 3U * 440);
     EXPECT_EQ(steering->carried_by(policy::kFallbackRule).packets, 3U);
+}
+
+TEST_F(FastPathTest, WithoutUdpALargeSegmentIsCutBehindTheProgramToo) {
+    usable(kWlan, false);
+    FastPath::Uplink plain = known;
+    plain.interface = index("wwan0");
+    plain.care_of = ip("10.2.2.2");
+    plain.next_hop = {};
+    plain.plain = true;
+    fast->set(kWwan, plain);
+    const Bytes packet =
+        inner({.from = kHome, .to = "198.51.100.7", .protocol = kTcp, .size = 40 + 3 * 400, .tos = 0xba});
+    const std::vector<Bytes> out = through_the_kernel(uplink_tun, packet, 3, 400);
+    ASSERT_EQ(out.size(), 3U);
+    for (const Bytes& one : out) {
+        EXPECT_EQ(one.size(), 20 + 440U);
+        EXPECT_EQ(checksum(one, 0), 0);
+        EXPECT_EQ(one[1], 0xb8);
+        EXPECT_EQ(one[2] << 8 | one[3], static_cast<int>(one.size()));
+        EXPECT_EQ(one[9], kIpip);
+        EXPECT_EQ(checksum(one, 20), 0) << "inner header";
+        EXPECT_EQ(one[22] << 8 | one[23], 440);
+    }
+    EXPECT_EQ(fast->sent(kWwan).packets, 3U);
+    EXPECT_EQ(fast->sent(kWwan).bytes, 3U * 440);
 }
 
 TEST_F(FastPathTest, ALargeSegmentOfPacketsThatDoNotFitIsLeft) {

@@ -22,7 +22,8 @@ struct homeward_path {
     __u16 mtu;       /* largest inner packet */
     __u8 copy_ecn;   /* 1: RFC 6040 normal mode; 0: the outer header is Not-ECT */
     __u8 clamp_mss;  /* 1: SYNs go to user space, which clamps */
-    __u8 reserved[2];
+    __u8 plain;      /* 1: IP in IP without UDP (RFC 2003) */
+    __u8 reserved;
 };
 
 /* The way down: hash by the index of the uplink's interface. */
@@ -37,7 +38,7 @@ struct homeward_tunnel_end {
     __u8 label;
     __u8 link_header; /* bytes in front of the IPv4 header: 14 Ethernet, 0 none */
     __u8 clamp_mss;   /* as above */
-    __u8 reserved;
+    __u8 plain;       /* 1: IP in IP is taken, too */
 };
 
 /* What came of the way down's TCP on one CPU: per-CPU array indexed by label. Writer: the program. */

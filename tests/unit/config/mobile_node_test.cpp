@@ -117,6 +117,8 @@ TEST(MobileNode, ErrorsSayWhereAndWhatWasExpected) {
          "mn.yaml:8: handover.hold_down: expected a time from 0 s to 600 s with its unit (ms, s, min or h), got \"2\""},
         {"policy:", "tunnel: {sequence_numbers: 1}\npolicy:",
          "mn.yaml:8: tunnel.sequence_numbers: expected one of true, false, got \"1\""},
+        {"policy:", "tunnel: {sequence_numbers: true, ip_in_ip: true}\npolicy:",
+         "mn.yaml:8: tunnel.ip_in_ip: IP in IP has no place for tunnel.sequence_numbers: one of the two"},
         {"policy:", "handover: {hold: true}\npolicy:",
          "mn.yaml:8: handover.hold: packets must have numbers for that: tunnel.sequence_numbers: true, here and "
          "registration.sequence_numbers: true at the home agent"},

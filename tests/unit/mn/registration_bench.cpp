@@ -111,6 +111,8 @@ void Bench::collect() {
             policies.push_back(*policy);
         } else if (const auto* numbering = std::get_if<NumberingAgreed>(&action)) {
             numberings.push_back(numbering->agreed);
+        } else if (const auto* tunnel = std::get_if<TunnelAgreed>(&action)) {
+            tunnels.push_back(tunnel->plain);
         } else if (const auto* one = std::get_if<Heard>(&action)) {
             heard.push_back(*one);
         } else {

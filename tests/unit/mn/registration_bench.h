@@ -69,6 +69,7 @@ class Bench {
     std::vector<Event> events;
     std::vector<PolicyOfHomeAgent> policies;
     std::vector<bool> numberings;
+    std::vector<bool> tunnels;  ///< TunnelAgreed::plain
     std::vector<Heard> heard;
     std::vector<wire::Ipv4Address> assigned;
 

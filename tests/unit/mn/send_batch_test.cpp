@@ -175,5 +175,17 @@ TEST(SendBatch, ThereIsRoomForTheLargestPacketUnlessFull) {
     }
 }
 
+TEST(SendBatch, WithoutTunnelHeadersEachPacketIsAMessage) {
+    SendBatch batch;
+    batch.set_trains(true);
+    batch.set_plain(true);
+    fill(batch, {{1000}, {1000}, {500, 0xb8}});
+    EXPECT_EQ(messages(batch), (std::vector<Message>{{1000}, {1000}, {500, 0, 0xb8}}));
+    EXPECT_EQ(static_cast<const std::uint8_t*>(batch.messages()[1].msg_hdr.msg_iov->iov_base)[0], 1);
+    EXPECT_EQ(batch.sent(2).bytes, 2000U);
+    batch.set_plain(false);
+    EXPECT_EQ(messages(batch), (std::vector<Message>{{504, 0, 0xb8}}));
+}
+
 }  // namespace
 }  // namespace homeward::tunnel

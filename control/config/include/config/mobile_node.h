@@ -93,6 +93,7 @@ struct MobileNode {
     ipc::Ecn ecn = ipc::Ecn::compatibility;
     bool clamp_mss = true;
     bool sequence_numbers = false;  ///< asks the home agent to number tunnel packets
+    bool ip_in_ip = false;          ///< does not force UDP: IP in IP where no NAT is seen
     bool hold = false;              ///< packets of a flow that moved wait for those by its old path
     bool resend = false;            ///< takes what the home agent sends again; it decides how much
     bool offload = true;            ///< packets of up to 64 KB between kernel and agent, cut and joined by the agent

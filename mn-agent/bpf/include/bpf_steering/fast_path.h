@@ -44,6 +44,8 @@ class FastPath {
         std::uint16_t path_mtu = 0;       ///< largest inner packet up
         std::uint16_t interface_mtu = 0;  ///< of `homeward0`
         bool clamp_mss = false;
+        bool plain = false;        ///< leaves as IP in IP without UDP (RFC 2003)
+        bool takes_plain = false;  ///< may come so
     };
     struct Way {
         bool fast = false;

@@ -42,6 +42,7 @@ struct ClientConfig {
     std::chrono::seconds keepalive{0};        ///< 0: what the home agent assigns
     std::uint32_t organization = 32473;       ///< RFC 3115 number of the policy synchronisation
     std::optional<mip::Numbering> numbering;  ///< asked for with every registration; none: nothing is
+    bool ip_in_ip = false;                    ///< takes tunnels without UDP where the home agent sees no NAT
     /// How long a draining uplink's binding is kept after `drain`, so that packets already on their way up it still
     /// find it at the home agent; twice the uplink's round trip if that is longer.
     std::chrono::milliseconds drain_settle{500};
@@ -106,6 +107,12 @@ struct PolicyOfHomeAgent {
 struct NumberingAgreed {
     bool agreed = false;
 };
+/// What the uplink's packets travel in, from now on: IP in IP (RFC 2003), or UDP again. Comes when that changes, before
+/// the BindingChanged it belongs to; at first it is UDP.
+struct TunnelAgreed {
+    Label label = 0;
+    bool plain = false;
+};
 /// The home agent was heard on this uplink: an authentic reply, or the answer to a keepalive.
 struct Heard {
     Label label = 0;
@@ -121,7 +128,8 @@ struct Event {
         clock_adjusted,
         mapping_lost,
         policy_synchronised,
-        numbering
+        numbering,
+        tunnel
     };
     Kind kind{};
     Label label = 0;  ///< 0: the whole node
@@ -130,7 +138,7 @@ struct Event {
 std::string_view name(Event::Kind kind) noexcept;  ///< "binding-registered", as in docs/admin-api.md
 
 using Action = std::variant<SendRegistration, SendKeepalive, BindingChanged, HomeAddressAssigned, PolicyOfHomeAgent,
-                            NumberingAgreed, Heard, Event>;
+                            NumberingAgreed, TunnelAgreed, Heard, Event>;
 
 struct Counters {
     std::uint64_t requests_sent = 0;

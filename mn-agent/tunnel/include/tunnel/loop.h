@@ -63,6 +63,10 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
 
     /// Puts a socket in place of slot's present one, which is closed; an empty one only takes it away.
     void set_socket(unsigned slot, UniqueFd socket);
+    /// The same of its socket for IP in IP without UDP, by which packets may come as soon as it is there.
+    void set_plain_socket(unsigned slot, UniqueFd socket);
+    /// Whether packets leave by that one: the home agent declined UDP.
+    void set_plain(unsigned slot, bool plain) noexcept { plain_[slot].store(plain, std::memory_order_relaxed); }
     /// May packets leave by this uplink? Also kept in the steering program's map, by the agent.
     void set_usable(unsigned slot, bool usable) noexcept { usable_[slot].store(usable, std::memory_order_release); }
     void set_table(std::shared_ptr<const policy::Table> table);
@@ -104,7 +108,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     static constexpr std::size_t kSmallestPacket = 20;
     struct Command {
         unsigned slot = 0;
-        bool socket_change = false;
+        bool socket_change = false, plain_socket_change = false;
         UniqueFd socket;
         std::shared_ptr<const policy::Table> table;
     };
@@ -118,6 +122,9 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     void command(Command command);
     void take_commands();
     void replace_socket(Command& command);
+    void replace_plain_socket(Command& command);
+    bool leaves_plainly(unsigned slot) const noexcept;
+    int way_out(unsigned slot) const noexcept;
 
     void read_queue(unsigned queue);
     void stage(unsigned queue, std::size_t size);
@@ -133,7 +140,9 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     void block(unsigned slot, bool blocked);
 
     void read_socket(int socket, std::uint8_t slot);
+    void read_plain_socket(int socket, std::uint8_t slot);
     void receive(std::uint8_t slot, Packet datagram, std::uint8_t outer_tos);
+    void receive_inner(std::uint8_t slot, Packet packet, std::uint8_t outer_tos, std::uint16_t number);
     void count_received(std::uint8_t slot, std::size_t size) noexcept;
     void pass_on(Packet packet) noexcept;
     bool comes_twice(wire::ByteView packet) const noexcept;
@@ -148,7 +157,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     std::array<std::uint8_t, 256> slot_of_label_{};
 
     // The agent's thread writes, the tunnel's reads.
-    std::array<std::atomic<bool>, kMaxSlots> usable_{};
+    std::array<std::atomic<bool>, kMaxSlots> usable_{}, plain_{};
     std::atomic<std::uint32_t> home_address_{0};
     std::atomic<std::uint16_t> max_mss_{0};
     std::atomic<bool> numbered_{false};
@@ -166,7 +175,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     ControlRing control_;
 
     // The tunnel's thread alone.
-    std::array<UniqueFd, kMaxSlots> sockets_;
+    std::array<UniqueFd, kMaxSlots> sockets_, plain_sockets_;
     std::shared_ptr<const policy::Table> table_;
     FragmentCache fragments_;
     std::array<std::unique_ptr<SendBatch>, kMaxSlots> batches_;

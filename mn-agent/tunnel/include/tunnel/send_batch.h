@@ -37,6 +37,8 @@ class SendBatch {
     /// `number`: of the tunnel header; 0: none.
     void push(std::size_t size, std::uint8_t tos, std::uint16_t number = 0) noexcept;
 
+    /// Without tunnel headers, for a socket that is none of UDP: each packet is a message of its own.
+    void set_plain(bool plain) noexcept { plain_ = plain; }
     /// Does the socket take trains? Forgotten by nobody but this call.
     void set_trains(bool trains) noexcept { trains_ = trains; }
     /// Lays out unsent packets for sendmmsg; returns how many messages there are.
@@ -74,6 +76,7 @@ class SendBatch {
     };
     std::size_t train_from(std::size_t first) const noexcept;
     void put_message(std::size_t index, std::size_t first, std::size_t packets) noexcept;
+    std::size_t header() const noexcept { return plain_ ? 0 : mip::kTunnelHeaderSize; }
 
     std::unique_ptr<std::uint8_t[]> storage_;
     std::array<std::uint32_t, kMostPackets> at_;
@@ -84,6 +87,7 @@ class SendBatch {
     std::size_t bytes_ = 0;
     std::size_t alone_until_ = 0;  ///< packets before this one go alone
     bool trains_ = false;
+    bool plain_ = false;
 
     std::array<mmsghdr, kMessages> messages_{};
     std::array<iovec, kMessages> vectors_{};

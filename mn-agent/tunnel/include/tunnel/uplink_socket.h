@@ -23,6 +23,10 @@ struct SocketSettings {
 /// the home agent send data to the source port of the latest request). DF is always set; path MTU is the kernel's.
 Result<UniqueFd> open_uplink_socket(const SocketSettings& settings);
 
+/// Beside it, for IP in IP without UDP (RFC 2003): a raw socket bound and connected the same way. What it gives begins
+/// with the outer header; what it is given does not. Needs CAP_NET_RAW.
+Result<UniqueFd> open_plain_socket(const SocketSettings& settings);
+
 /// Lets the kernel put received datagrams together, or not: before tc ingress, where a train is nothing that the fast
 /// path's program could strip.
 void allow_trains(const UniqueFd& socket, bool allowed);
