@@ -57,25 +57,27 @@ class Homeward(OnWire):
 
     `fast_path`: as in the configuration; `off` leads every packet through user space. That way with real frames only:
     its trains of datagrams are cut before the cable then, the far end could strip none that crosses whole, and leaves no
-    checksum open, which user space could not close."""
+    checksum open, which user space could not close.
 
-    def __init__(self, name, real_frames=True, fast_path="automatic"):
-        super().__init__(name, INNER_MTU, TUNNEL_PORT, real_frames)
-        self.fast_path, self.registrar, self.node = fast_path, None, None
+    `plain`: IP in IP, as where no NAT is on the way. Its packets have the size that UDP leaves."""
+
+    def __init__(self, name, real_frames=True, fast_path="automatic", plain=False):
+        super().__init__(name, INNER_MTU, proof.PLAIN if plain else TUNNEL_PORT, real_frames)
+        self.fast_path, self.plain, self.registrar, self.node = fast_path, plain, None, None
 
     def build(self, path):
         if self.real_frames:
-            path.end_tunnel(self.mtu)
+            path.end_tunnel(self.mtu, self.plain)
         else:
             # Nothing is cut: the cable itself takes what TCP makes.
             end_tunnel(path.host, "tc/far_out")
             path.lead(self.mtu, None)
-        self.registrar = Registrar(path.host, AGENT, bytes.fromhex(KEY))
+        self.registrar = Registrar(path.host, AGENT, bytes.fromhex(KEY), self.plain)
         system = types.SimpleNamespace(net=path.net, sockets=path.directory(), daemon=lambda name: [binary(name)])
         node = MobileNode(system, path.node)
         node.config["uplinks"] = [{"name": "wlan", "interface": "eth0", "label": 1, "technology": "wlan"}]
         # With offloads no packet may go to user space, SYNs included. The routes hold the MSS down.
-        node.config["tunnel"] = {"clamp_mss": self.real_frames, "fast_path": self.fast_path}
+        node.config["tunnel"] = {"clamp_mss": self.real_frames, "fast_path": self.fast_path, "ip_in_ip": self.plain}
         node.config["routing"] = {"routes": [f"{HOST}/32"]}
         node.write_policy({"default": ["wlan"]})
         self.node = node
@@ -153,7 +155,7 @@ class WireguardGo(OnWire):
 
 def contestants():
     """Those named _offload have the kernel's defaults on the cable."""
-    return [Bare("bare"), Homeward("fast"), Vxlan("vxlan"), WireguardGo("wireguard_go"),
+    return [Bare("bare"), Homeward("fast"), Homeward("fast_plain", plain=True), Vxlan("vxlan"), WireguardGo("wireguard_go"),
             Homeward("slow", fast_path="off"),
             Bare("bare_offload", False), Homeward("fast_offload", False), Vxlan("vxlan_offload", False),
             WireguardGo("wireguard_go_offload", False)]

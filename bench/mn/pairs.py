@@ -2,7 +2,8 @@
 
 from ratios import SMALL, TCP
 
-PAIRS = [("fast", "bare"), ("fast", "vxlan"), ("fast", "wireguard_go"), ("slow", "wireguard_go")]
+PAIRS = [("fast", "bare"), ("fast", "vxlan"), ("fast_plain", "bare"), ("fast_plain", "vxlan"),
+         ("fast", "wireguard_go"), ("slow", "wireguard_go")]
 
 
 def ratios():

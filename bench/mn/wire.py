@@ -44,9 +44,9 @@ class Wire:
         if far_hop:
             self.host.ip("route", "replace", f"{HOME}/32", *far_hop, "src", HOST, *limit)
 
-    def end_tunnel(self, mtu):
+    def end_tunnel(self, mtu, plain=False):
         """Makes `tunnel` at the far end: a device whose packets tunnel_end.bpf.c carries, with segmentation on the way out and
-        GRO on the way in, as VXLAN's has."""
+        GRO on the way in, as VXLAN's has. `plain`: without UDP."""
         far = self.host
         cable = json.loads(far.ip("-json", "link", "show", "eth0").stdout)[0]["address"]
         far.ip("link", "add", "joiner", "index", str(JOINER), "type", "veth", "peer", "name", "tunnel", "address", cable)
@@ -56,7 +56,8 @@ class Wire:
         for device in ("tunnel", "joiner"):
             far.ip("link", "set", device, "arp", "off", "up")
         program = build_directory() / "bench" / "veth" / "tunnel_end.bpf.o"
-        for device, hook, section in (("tunnel", "egress", "far_tunnel"), ("eth0", "ingress", "in_tunnel")):
+        for device, hook, section in (("tunnel", "egress", "far_plain" if plain else "far_tunnel"),
+                                      ("eth0", "ingress", "in_plain" if plain else "in_tunnel")):
             far.tc("qdisc", "add", "dev", device, "clsact")
             far.tc("filter", "add", "dev", device, hook, "bpf", "direct-action", "object-file", program,
                    "section", f"tc/{section}")

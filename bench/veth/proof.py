@@ -3,7 +3,8 @@
 import struct
 
 LARGEST_FRAME = 1514
-ETHERNET, IPV4, UDP = 14, 20, 17
+ETHERNET, IPV4, UDP, IPIP = 14, 20, 17, 4
+PLAIN = 0  # as a tunnel's port: IP in IP without UDP
 
 
 def udp_ports(frame):
@@ -13,14 +14,20 @@ def udp_ports(frame):
     return struct.unpack_from("!HH", frame, ETHERNET + IPV4)
 
 
+def in_tunnel(frame, port):
+    if port == PLAIN:
+        return len(frame) > ETHERNET + 9 and frame[ETHERNET + 9] == IPIP
+    return port in (udp_ports(frame) or ())
+
+
 def complaints(access, home, tunnel_port, real_frames):
     """`access`, `home`: (frame, length on the wire) of everything that crossed either cable during a transfer;
-    `tunnel_port`: None without a tunnel. What is wrong, each in a few words."""
+    `tunnel_port`: None without a tunnel, PLAIN for one without UDP. What is wrong, each in a few words."""
     found = []
     if not access or not home:
         found.append(f"{len(access)} packets on the access cable, {len(home)} on the home cable")
     if tunnel_port is not None:
-        outside = sum(tunnel_port not in (udp_ports(frame) or ()) for frame, _ in access)
+        outside = sum(not in_tunnel(frame, tunnel_port) for frame, _ in access)
         if outside:
             found.append(f"{outside} of {len(access)} packets on the access cable are outside the tunnel")
     largest = max((length for _, length in [*access, *home]), default=0)

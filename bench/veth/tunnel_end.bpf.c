@@ -13,6 +13,8 @@
  * hands it large segments, which are cut behind the tunnel's headers, and what comes goes through GRO without them.
  *
  *     HOST --- tunnel ==far_tunnel==> eth0          eth0 --in_tunnel--> joiner ═══ GRO ═══ tunnel --- HOST (TCP data)
+ *
+ * far_plain and in_plain are the same without UDP (RFC 2003), where GRO on the cable joins what is inside.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -54,6 +56,23 @@ static __always_inline __be16 header_checksum(const struct iphdr* ip) {
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     return (__be16)~sum;
+}
+
+static __always_inline int encapsulate_plainly(struct __sk_buff* skb, const struct tuple* tuple) {
+    struct iphdr outer = {.version = 4,
+                          .ihl = 5,
+                          .tot_len = bpf_htons(skb->len - ETH_HLEN + sizeof(outer)),
+                          .frag_off = bpf_htons(0x4000),
+                          .ttl = 64,
+                          .protocol = IPPROTO_IPIP,
+                          .saddr = bpf_htonl(tuple->source),
+                          .daddr = bpf_htonl(tuple->destination)};
+
+    outer.check = header_checksum(&outer);
+    if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, encapsulation & ~BPF_F_ADJ_ROOM_ENCAP_L4_UDP) ||
+        bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), 0))
+        return TC_ACT_SHOT;
+    return TC_ACT_OK;
 }
 
 static __always_inline int encapsulate(struct __sk_buff* skb, const struct tuple* tuple) {
@@ -117,6 +136,15 @@ int far_tunnel(struct __sk_buff* skb) {
     return bpf_redirect_neigh(BENCH_CABLE, 0, 0, 0);
 }
 
+SEC("tc/far_plain")
+int far_plain(struct __sk_buff* skb) {
+    const struct iphdr* ip = ipv4(skb, sizeof(*ip));
+
+    if (!ip || ip->daddr != bpf_htonl(BENCH_HOME) || encapsulate_plainly(skb, &down) != TC_ACT_OK)
+        return TC_ACT_SHOT;
+    return bpf_redirect_neigh(BENCH_CABLE, 0, 0, 0);
+}
+
 static __always_inline int is_ours(const struct outer* outer, const struct tuple* tuple) {
     return outer->ip.saddr == bpf_htonl(tuple->source) && outer->ip.daddr == bpf_htonl(tuple->destination) &&
            outer->ip.protocol == IPPROTO_UDP && outer->udp.source == bpf_htons(tuple->source_port) &&
@@ -136,6 +164,19 @@ int in_tunnel(struct __sk_buff* skb) {
     if (bpf_skb_adjust_room(skb, -(__s32)sizeof(*outer), BPF_ADJ_ROOM_MAC, 0))
         return TC_ACT_SHOT;
     return data ? bpf_redirect(BENCH_JOINER, 0) : TC_ACT_UNSPEC;
+}
+
+SEC("tc/in_plain")
+int in_plain(struct __sk_buff* skb) {
+    const struct iphdr* outer = ipv4(skb, sizeof(*outer));
+
+    if (!outer || outer->saddr != bpf_htonl(up.source) || outer->daddr != bpf_htonl(up.destination) ||
+        outer->protocol != IPPROTO_IPIP)
+        return TC_ACT_UNSPEC;
+    return bpf_skb_adjust_room(skb, -(__s32)sizeof(*outer), BPF_ADJ_ROOM_MAC,
+                               BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
+               ? TC_ACT_SHOT
+               : TC_ACT_UNSPEC;
 }
 
 SEC("tc/in")
