@@ -77,7 +77,7 @@ class TableBuilder {
             return *std::move(error);
         }
         if (table_.choices_.size() > Lead::kMostChoices) {
-            return Error{"the rules need more than 16,777,216 choices: join some of them"};
+            return Error{"the rules need more than 4,194,304 choices: join some of them"};
         }
         index();
         table_.rates_ = policy_.rates;

@@ -83,14 +83,12 @@ bool Pipeline::take_uplink(Packet& packet, const Wanted* wanted) {
     const auto named = [&](policy::Label name) {
         return first([name](UplinkWord word) { return word.up() && word.name() == name; });
     };
-    unsigned position = count;
-    if (wanted == nullptr) {
-        position = first([](UplinkWord word) { return word.up(); });
-    } else {
+    const auto wished = [&] {
         const auto usable = [&](policy::Label name) { return named(name) != count; };
         const policy::Label name = policy::choose(wanted->choice, wanted->rates, wanted->flow, usable);
-        position = name == 0 ? count : named(name);
-    }
+        return name == 0 ? count : named(name);
+    };
+    const unsigned position = wanted == nullptr ? first([](UplinkWord word) { return word.up(); }) : wished();
     if (position == count) {
         return false;
     }
@@ -248,7 +246,7 @@ Ipv4Header Pipeline::outer_header(const Ipv4Header& inner, UplinkWord uplink, st
     return {.version_ihl = 0x45,
             .tos = static_cast<std::uint8_t>(inner.tos & tos_mask_),
             .total_length = be16{static_cast<std::uint16_t>(inner.total_length.host() + overhead)},
-            .id = be16{outer_id_++},
+            .id = be16::from_raw(outer_id_++),
             .fragment = be16{Ipv4Header::kDontFragment},
             .ttl = kTunnelTtl,
             .protocol = kProtocolUdp,

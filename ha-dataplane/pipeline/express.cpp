@@ -11,6 +11,7 @@
 #include "express_decap.h"
 #include "express_encap.h"
 #include "pipeline/pipeline.h"
+#include "plain_beginning.h"
 #include "prefetch.h"
 
 namespace homeward::pipeline {
@@ -20,20 +21,8 @@ constexpr unsigned kEthernet = sizeof(EthernetHeader);
 /// How many packets behind the sorting a packet is sent: its binding takes up to 300 cycles to come. And when policies
 /// are looked up in between: the steps of that, and the sending behind them.
 constexpr unsigned kLag = 10;
-constexpr unsigned kBeginLag = 5, kDescendLag = 8, kIndexedLag = 12;
-
-/// A MAC address as the upper six bytes of a word, and the same of what begins with one.
-std::uint64_t upper_six(const void* mac) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, mac, sizeof word);
-    return word << 16;
-}
-
-std::uint64_t word_of(const tables::MacAddress& mac) {
-    std::uint8_t padded[8] = {};
-    std::copy(mac.begin(), mac.end(), padded);
-    return upper_six(padded);
-}
+constexpr unsigned kBeginLag = 5, kDescendLag = 8, kIndexedLag = Express::kMostLag;
+static_assert(kLag <= Express::kMostLag);
 
 /// What the device did not find right.
 [[gnu::noinline]] bool checked_here(const rte_mbuf& mbuf, const Ipv4Header& ip) {
@@ -46,13 +35,10 @@ std::uint64_t word_of(const tables::MacAddress& mac) {
 
 /// One segment, our MAC, IPv4 without options, not a fragment, all there, header checksum right. Not: its length
 /// suffices for the header.
-[[gnu::always_inline]] inline bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, std::uint64_t our_mac) {
-    constexpr std::uint32_t kPlainIpv4 = 0x450008, kTypeAndVersion = 0xffffff;  // bytes 08 00 45, as they are loaded
-    std::uint32_t type = 0;
-    std::memcpy(&type, frame + offsetof(EthernetHeader, type), sizeof type);
+[[gnu::always_inline]] inline bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, const PlainBeginning& ours) {
     const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame + kEthernet);
     // A shorter frame is looked at beyond its end, in its buffer, and then found to be too short for its length.
-    if (mbuf.nb_segs != 1 || upper_six(frame) != our_mac || (type & kTypeAndVersion) != kPlainIpv4 ||
+    if (mbuf.nb_segs != 1 || !ours.is_of(frame) ||
         (ip.fragment.raw() & be16{Ipv4Header::kMoreFragments | Ipv4Header::kOffset}.raw()) != 0 ||
         ip.total_length.host() + kEthernet > mbuf.data_len) [[unlikely]] {
         return false;
@@ -76,29 +62,36 @@ bool plain_tunnel_data(const TunnelHeader& tunnel) {
 /// then one that was sorted before is sent, so that lines are asked for at an even pace: of a group sorted at once they
 /// fill all the line fill buffers, and everything waits. One loop, so that each step is there once and inlined.
 void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count) {
-    const std::uint64_t our_mac = word_of(shared_->ports[port].mac);
-    const bool indexed = indexed_;
-    const unsigned lag = indexed ? kIndexedLag : std::min(kLag, count);
+    return indexed_ ? run_lagging<true>(port, frames, count) : run_lagging<false>(port, frames, count);
+}
+
+/// `kIndexed`: large policies are looked up on the way.
+template <bool kIndexed>
+void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count) {
+    const PlainBeginning ours{shared_->ports[port].mac};
+    const unsigned lag = kIndexed ? kIndexedLag : std::min(kLag, count);
+    Express* const sorted = express_.data() + Express::kMostLag;
     unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
     for (unsigned at = 0; at < count + lag; ++at) {
         if (at < count) [[likely]] {
             if (at + kAhead < count) [[likely]] {
                 prefetch_headers(frames[at + kAhead]);
             }
-            sort(express_[at], frames[at], our_mac);
+            sort(sorted[at], frames[at], ours);
         }
-        if (indexed) [[unlikely]] {
+        if constexpr (kIndexed) {
             look_up_policies(at, count);
         }
-        const unsigned i = at - lag;  // no index before the first packet's turn
-        if (i >= count || express_[i].lane == Express::Lane::general) [[unlikely]] {
+        const Express& due = express_[Express::kMostLag - lag + at];  // before the first packet's turn, a general one
+        if (due.lane == Express::Lane::general) [[unlikely]] {
             continue;
         }
+        const unsigned i = at - lag;
         if (done != i) [[unlikely]] {
             run_general(port, Source::wire, frames + done, i - done);
             done = i;
         }
-        done += send_express(express_[i]) ? 1U : 0U;
+        done += send_express(due) ? 1U : 0U;
     }
     count_carried();
     if (done != count) {
@@ -127,11 +120,12 @@ void Pipeline::count_carried() {
 /// One step further with each packet whose turn it is when the one at `at` was sorted. Before the first packet's turn
 /// the difference wraps and is no index either.
 [[gnu::noinline]] void Pipeline::look_up_policies(unsigned at, unsigned count) {
+    Express* const sorted = express_.data() + Express::kMostLag;
     if (at - kBeginLag < count) {
-        begin_policy(express_[at - kBeginLag]);
+        begin_policy(sorted[at - kBeginLag]);
     }
-    if (at - kDescendLag < count && express_[at - kDescendLag].table != nullptr) {
-        Express& packet = express_[at - kDescendLag];
+    if (at - kDescendLag < count && sorted[at - kDescendLag].table != nullptr) {
+        Express& packet = sorted[at - kDescendLag];
         packet.table->descend(packet.cursor);
     }
 }
@@ -149,17 +143,14 @@ void Pipeline::begin_policy(Express& packet) {
 }
 
 /// By the headers alone; asks for the binding's line.
-[[gnu::always_inline]] inline void Pipeline::sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const {
+[[gnu::always_inline]] inline void Pipeline::sort(Express& packet, rte_mbuf* frame, const PlainBeginning& ours) const {
     auto* begin = rte_pktmbuf_mtod(frame, std::uint8_t*);
     packet.mbuf = frame;
     packet.ip = reinterpret_cast<Ipv4Header*>(begin + kEthernet);
-    packet.lane = Express::Lane::general;
-    if (plain(*frame, begin, our_mac)) [[likely]] {
-        sort_plain(packet, begin);
-    }
+    packet.lane = plain(*frame, begin, ours) ? sort_plain(packet, begin) : Express::Lane::general;
 }
 
-[[gnu::always_inline]] inline void Pipeline::sort_plain(Express& packet, const std::uint8_t* begin) const {
+[[gnu::always_inline]] inline Express::Lane Pipeline::sort_plain(Express& packet, const std::uint8_t* begin) const {
     const Ipv4Header& ip = *reinterpret_cast<const Ipv4Header*>(begin + kEthernet);
     packet.length = ip.total_length.host();
     if (ip.destination == home_agent_) {
@@ -167,30 +158,32 @@ void Pipeline::begin_policy(Express& packet) {
     }
     packet.binding = directory_.home_slot(ip.to());
     if (packet.binding == nullptr) [[unlikely]] {
-        return;
+        return Express::Lane::general;
     }
     rte_prefetch0(packet.binding);
     // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where the
     // tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
     __builtin_prefetch(begin - sizeof(TunnelHeaders), 1);
     rte_mbuf_prefetch_part2(packet.mbuf);
-    packet.lane = Express::Lane::encap;
+    return Express::Lane::encap;
 }
 
-[[gnu::always_inline]] inline void Pipeline::sort_tunnelled(Express& packet, const TunnelHeaders& headers) const {
+[[gnu::always_inline]] inline Express::Lane Pipeline::sort_tunnelled(Express& packet,
+                                                                     const TunnelHeaders& headers) const {
     if (headers.ip.protocol != kProtocolUdp || packet.length < sizeof headers + sizeof(Ipv4Header) ||
         headers.udp.destination_port != tunnel_port_ || !plain_tunnel_data(headers.tunnel)) {
-        return;
+        return Express::Lane::general;
     }
     const auto& inner = *reinterpret_cast<const Ipv4Header*>(&headers + 1);
     rte_prefetch0(&inner + 1);
-    packet.binding = directory_.home_slot(inner.from());
-    routes_.prefetch(inner.destination);
-    if (packet.binding == nullptr) [[unlikely]] {
-        return;
+    const tables::Binding* binding = directory_.home_slot(inner.from());
+    if (binding == nullptr) [[unlikely]] {
+        return Express::Lane::general;
     }
-    rte_prefetch0(packet.binding);
-    packet.lane = Express::Lane::decap;
+    packet.binding = binding;
+    rte_prefetch0(binding);
+    routes_.prefetch(inner.destination);
+    return Express::Lane::decap;
 }
 
 /// `egress_` becomes the way to `to`, if it is not already: a route without a gateway leads to many next hops.
@@ -203,7 +196,7 @@ void Pipeline::change_egress(wire::Ipv4Address to) {
     }
     egress_.forget();
     egress_.route = route.bits();
-    egress_.gateway_route = gateway == 0 ? 0 : route.bits();
+    egress_.gateway_route = gateway == 0 ? Egress::kNoRoute : route.bits();
     egress_.next_hop = next_hop;
     if (route.kind() == tables::RouteKind::unicast && route.port() < tables::kMaxPorts) {
         open_egress(route.port(), wire::Ipv4Address{next_hop});

@@ -37,6 +37,12 @@ namespace homeward::pipeline {
             sum == 0xffff);
 }
 
+/// To a correspondent that is no node, and so not to its source either.
+[[gnu::always_inline]] inline bool Pipeline::leads_outside(const Ipv4Header& inner) const {
+    return directory_.elsewhere(inner.destination) ||
+           (inner.to().is_unicast() && directory_.slot(inner.to()) == nullptr);
+}
+
 /// Everything that does not depend on the way out.
 [[gnu::always_inline]] inline bool Pipeline::may_decap(const Express& packet, const TunnelHeaders& headers,
                                                        const Ipv4Header& inner, unsigned length) const {
@@ -44,8 +50,7 @@ namespace homeward::pipeline {
     return udp_length + sizeof(Ipv4Header) <= packet.length &&
            sizeof(UdpHeader) + sizeof(TunnelHeader) + length <= udp_length && headers.ip.ecn() == 0 &&
            may_leave_tunnel_plainly(inner, length, tunnel_port_) && plain_header_holds(inner) &&
-           packet.binding->has_tuple(headers.ip.source, headers.udp.source_port) && inner.to().is_unicast() &&
-           inner.destination != inner.source && directory_.slot(inner.to()) == nullptr &&
+           packet.binding->has_tuple(headers.ip.source, headers.udp.source_port) && leads_outside(inner) &&
            udp_checksum_holds(*packet.mbuf, headers);
 }
 

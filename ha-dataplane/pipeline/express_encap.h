@@ -63,7 +63,7 @@ namespace homeward::pipeline {
     }
     const policy::Lead lead = lead_of(packet, source, policy->table);
     const Chosen likely = likely_uplink(binding, lead.preferred());
-    if (lead.preferred() != 0 && is_up_as(likely.uplink, lead.preferred())) [[likely]] {
+    if (is_preferred_and_up(likely.uplink, lead)) [[likely]] {
         return likely;
     }
     return uplink_by_list(binding, policy->table.choice(lead), *packet.ip);
@@ -71,8 +71,8 @@ namespace homeward::pipeline {
 
 [[gnu::always_inline]] inline OuterFrame::Packet Pipeline::outer_of(const Ipv4Header& ip, unsigned length,
                                                                     tables::UplinkWord uplink) {
-    return {.tos = std::uint64_t{ip.tos} & tos_mask_,
-            .length = length + static_cast<unsigned>(sizeof(TunnelHeaders)),
+    return {.tos = static_cast<std::uint8_t>(ip.tos & tos_mask_),
+            .length = static_cast<std::uint16_t>(length + sizeof(TunnelHeaders)),
             .id = outer_id_++,
             .uplink = uplink};
 }

@@ -22,9 +22,9 @@ OuterFrame::OuterFrame(const EthernetHeader& ethernet, const ipc::Settings& sett
     };
     static_assert(sizeof bytes == kSize);
     const auto* from = reinterpret_cast<const std::uint8_t*>(&bytes);
-    std::memcpy(words_, from, 4 * sizeof words_[0]);
-    std::memcpy(&words_[4], &bytes.headers.udp, sizeof words_[4]);
-    std::memcpy(&tunnel_, &bytes.headers.tunnel, sizeof tunnel_);
+    std::memcpy(head_, from, sizeof head_);  // as far as the first half of the destination, which is 0
+    std::memcpy(&source_port_, &bytes.headers.udp, sizeof source_port_);
+    std::memcpy(&tail_, &bytes.headers.udp.length, sizeof tail_);
     pseudo_sum_ = fold(std::uint64_t{bytes.headers.ip.source.raw()} + be16{kProtocolUdp}.raw());
 }
 

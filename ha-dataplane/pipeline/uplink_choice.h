@@ -26,6 +26,14 @@ constexpr std::uint64_t up_as(policy::Label name) {
     return (uplink.bits() & kNamedAndUp) == up_as(name);
 }
 
+static_assert(policy::Lead::kUp == tables::UplinkWord::kUp && policy::Lead::kPresent == tables::UplinkWord::kPresent &&
+              policy::Lead::kNameShift == tables::UplinkWord::kNameShift);
+
+/// Whether it is the preferred uplink, and up. False when there is none.
+[[gnu::always_inline]] inline bool is_preferred_and_up(tables::UplinkWord uplink, policy::Lead lead) {
+    return ((static_cast<std::uint32_t>(uplink.bits()) ^ lead.bits()) & policy::Lead::kUplink) == 0;
+}
+
 /// The first uplink, in the node's order, whose word fits. A slot that is not in the order has an empty word, or for a
 /// moment that of an uplink just going or coming.
 [[gnu::cold, gnu::noinline]] Chosen any_uplink(const tables::Binding& binding, std::uint64_t mask,

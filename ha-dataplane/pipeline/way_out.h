@@ -7,7 +7,8 @@ namespace homeward::pipeline {
 /// Makes `egress_` the way to `to`; its MTUs are 0 when there is none for the express lane.
 [[gnu::always_inline]] inline void Pipeline::find_egress(be32 to) {
     // A route's word names its gateway: equal words lead the same way.
-    if (routes_.first_cell(to) != egress_.gateway_route) [[unlikely]] {
+    if (routes_.octet_cell(to) != egress_.gateway_route && routes_.first_cell(to) != egress_.gateway_route)
+        [[unlikely]] {
         change_egress(wire::Ipv4Address{to});
     }
 }

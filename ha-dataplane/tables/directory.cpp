@@ -8,7 +8,11 @@
 
 namespace homeward::tables {
 
-Directory::Directory() : root_(std::make_unique<std::atomic<BindingPage*>[]>(kRoot)) {}
+Directory::Directory() : root_(std::make_unique<std::atomic<BindingPage*>[]>(kRoot)) {
+    for (std::uint32_t octet = 0; octet < octets_.size(); ++octet) {
+        octets_[octet].store(!wire::Ipv4Address{octet << 24}.is_unicast(), std::memory_order_relaxed);
+    }
+}
 
 Directory::~Directory() = default;
 

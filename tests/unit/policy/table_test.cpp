@@ -56,6 +56,19 @@ const Candidate& lookup_in(const std::vector<Entry>& entries, const FlowKey& flo
     return *std::find_if(best->candidates.begin(), best->candidates.end(), fits);
 }
 
+TEST(Lead, KeepsNumberAndNameAndComparesWithAnUplinksWord) {
+    for (const std::uint32_t choice : {0U, 1U, 63U, 64U, 65'535U, 65'536U, Lead::kMostChoices - 1}) {
+        for (const Label name : {Label{0}, Label{1}, Label{255}}) {
+            const Lead lead{choice, name};
+            EXPECT_EQ(lead.choice(), choice);
+            EXPECT_EQ(lead.preferred(), name);
+            const std::uint32_t up = std::uint32_t{name} << Lead::kNameShift | Lead::kPresent | Lead::kUp;
+            EXPECT_EQ((lead.bits() & Lead::kUplink) == up, name != 0) << "without a preference it is no uplink's";
+        }
+    }
+    EXPECT_EQ(Lead{}.bits() & Lead::kUplink, (Lead{0, 0}.bits() & Lead::kUplink));
+}
+
 TEST(Table, FirstMatchInOrderWins) {
     const Policy policy{{rule("10.1.0.0/16", {2}, 17, {5000, 5999}), rule("10.0.0.0/8", {1}, 6),
                          rule("10.1.2.0/24", {3, 1}), rule("10.1.2.3/32", {4}), rule("0.0.0.0/0", {5}, 1)},

@@ -55,20 +55,29 @@ struct Entry {
 };
 
 /// What nearly all packets need of the first choice for an address, and where the choice itself is.
+///
+/// The bits of `kUplink` are what a table of uplinks has for the one to take, when that is up: its name, kUp and
+/// kPresent. Without a preferred uplink they are what it has for none: kUp alone. So one comparison decides. The other
+/// bits number the choice.
 class Lead {
   public:
-    static constexpr std::uint32_t kMostChoices = 1U << 24;
+    static constexpr std::uint32_t kMostChoices = 1U << 22;
+    static constexpr std::uint32_t kUp = 1, kPresent = 2;
+    static constexpr unsigned kNameShift = 8;
+    static constexpr std::uint32_t kUplink = 0xffU << kNameShift | kPresent | kUp;
 
     constexpr Lead() = default;
     constexpr Lead(std::uint32_t choice, Label preferred) noexcept
-        : bits_(std::uint32_t{preferred} << 24 | (choice & (kMostChoices - 1))) {}
+        : bits_((choice >> 6) << 16 | std::uint32_t{preferred} << kNameShift | (choice & 0x3f) << 2 |
+                (preferred != 0 ? kPresent : 0) | kUp) {}
 
+    constexpr std::uint32_t bits() const noexcept { return bits_; }
     /// Choice::preferred.
-    constexpr Label preferred() const noexcept { return static_cast<Label>(bits_ >> 24); }
-    constexpr std::uint32_t choice() const noexcept { return bits_ & (kMostChoices - 1); }
+    constexpr Label preferred() const noexcept { return static_cast<Label>(bits_ >> kNameShift); }
+    constexpr std::uint32_t choice() const noexcept { return bits_ >> 16 << 6 | (bits_ >> 2 & 0x3f); }
 
   private:
-    std::uint32_t bits_ = 0;
+    std::uint32_t bits_ = kUp;
 };
 
 /// A Policy compiled for lookup: immutable, gives for every flow the same answer as walking the ordered list.

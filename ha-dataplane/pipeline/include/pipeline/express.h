@@ -32,6 +32,8 @@ struct alignas(64) Express {
         encap,  ///< `binding` is the destination's
     };
 
+    static constexpr unsigned kMostLag = 12;  ///< packets between a packet's sorting and its sending
+
     rte_mbuf* mbuf = nullptr;
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;
@@ -51,8 +53,11 @@ struct Chosen {
 /// Where a packet leaves, complete with its Ethernet header. Packets of a burst mostly leave the same way, so the last
 /// answer is kept for as long as one call of the pipeline takes.
 struct Egress {
-    std::uint64_t gateway_route = 0;  ///< bits of the tables::Route; 0: none yet, or one without a gateway
-    std::uint64_t route = 0;          ///< the same, whatever route it is
+    static constexpr std::uint64_t kNoRoute = 2;  ///< the bits of no route, nor of any cell in which one is looked for
+
+    std::uint64_t gateway_route =
+        kNoRoute;                    ///< bits of the tables::Route; kNoRoute: none yet, or one without a gateway
+    std::uint64_t route = kNoRoute;  ///< the same, whatever route it is
     std::uint32_t next_hop = 0;
     std::uint32_t mtu = 0;         ///< bytes of IP packet; 0: the express lane cannot use it
     std::uint32_t tunnel_mtu = 0;  ///< the same for a packet that is to go into a tunnel
@@ -66,7 +71,7 @@ struct Egress {
 
     /// No packet has a way out any more. The rest is written again before it is read.
     void forget() noexcept {
-        gateway_route = route = 0;
+        gateway_route = route = kNoRoute;
         mtu = tunnel_mtu = 0;
     }
 };

@@ -24,6 +24,8 @@
 
 namespace homeward::pipeline {
 
+class PlainBeginning;
+
 enum class Origin : std::uint8_t {
     wire,    ///< received by the port
     kernel,  ///< read from the port's TAP twin
@@ -84,14 +86,17 @@ class Pipeline {
 
     // express.cpp, express_decap.h, express_encap.h
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
+    template <bool kIndexed>
+    void run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
-    void sort(Express& packet, rte_mbuf* frame, std::uint64_t our_mac) const;
-    void sort_plain(Express& packet, const std::uint8_t* begin) const;
-    void sort_tunnelled(Express& packet, const TunnelHeaders& headers) const;
+    void sort(Express& packet, rte_mbuf* frame, const PlainBeginning& ours) const;
+    Express::Lane sort_plain(Express& packet, const std::uint8_t* begin) const;
+    Express::Lane sort_tunnelled(Express& packet, const TunnelHeaders& headers) const;
     void count_carried();
     bool send_express(const Express& packet);
     void look_up_policies(unsigned at, unsigned count);
     static void begin_policy(Express& packet);
+    bool leads_outside(const Ipv4Header& inner) const;
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
     bool express_decap(const Express& packet);
     policy::Lead lead_of_index(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
@@ -226,16 +231,16 @@ class Pipeline {
     unsigned packet_count_ = 0;
     be32 home_agent_;
     be16 tunnel_port_;
-    std::uint64_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
-    Egress egress_;               ///< the last way out that a packet of this call took
-    Carried carried_;             ///< by this call in the express lane, not yet in the counters
-    bool large_seen_ = false;     ///< a packet of this call has a policy that is worth looking up in steps
-    bool indexed_ = false;        ///< one of the last call that encapsulated had: it is done in advance
-    std::array<Express, kBurst> express_;
-    PacketList tunnelled_;  ///< tunnel data for us
-    PacketList arrived_;    ///< IPv4 whose destination is to be looked at
-    PacketList downlink_;   ///< to a bound home address
-    PacketList transit_;    ///< to be routed
+    std::uint8_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
+    bool large_seen_ = false;    ///< a packet of this call has a policy that is worth looking up in steps
+    bool indexed_ = false;       ///< one of the last call that encapsulated had: it is done in advance
+    Carried carried_;            ///< by this call in the express lane, not yet in the counters
+    Egress egress_;              ///< the last way out that a packet of this call took
+    std::array<Express, Express::kMostLag + kBurst> express_;  ///< the first kMostLag are nobody's and stay general
+    PacketList tunnelled_;                                     ///< tunnel data for us
+    PacketList arrived_;                                       ///< IPv4 whose destination is to be looked at
+    PacketList downlink_;                                      ///< to a bound home address
+    PacketList transit_;                                       ///< to be routed
 
     // The worker's own, for good.
     const tables::Tables& tables_;
@@ -246,7 +251,7 @@ class Pipeline {
     rte_mempool* pool_;
     std::uint64_t tsc_hz_;
     bool express_lane_;
-    std::uint16_t outer_id_ = 0;
+    std::uint16_t outer_id_ = 0;  ///< as it lies in memory: any will do that differs
     TokenBucket icmp_budget_;
     FlowLimit echo_limit_;
     FlowLimit request_limit_;

@@ -35,6 +35,10 @@ class Directory {
     [[gnu::always_inline]] const Binding* slot(wire::Ipv4Address address) const noexcept {
         return octets_[address.host() >> 24].load(std::memory_order_relaxed) ? find(address) : nullptr;
     }
+    /// A quick answer for nearly every correspondent: unicast, and without a page. False: it must be looked at.
+    [[gnu::always_inline]] bool elsewhere(const wire::be32& address) const noexcept {
+        return !octets_[address.raw() & 0xff].load(std::memory_order_relaxed);
+    }
     /// The same without a look at the octet: cheaper for what is a home address, if it is not a forged one.
     [[gnu::always_inline]] const Binding* home_slot(wire::Ipv4Address address) const noexcept { return find(address); }
 
@@ -56,7 +60,7 @@ class Directory {
 
     BindingPage* new_page();
 
-    std::array<std::atomic<bool>, 256> octets_{};  ///< some page has addresses that begin with it
+    std::array<std::atomic<bool>, 256> octets_{};  ///< some page has addresses that begin with it, or nobody can
     std::unique_ptr<std::atomic<BindingPage*>[]> root_;
     // Writer only.
     std::vector<std::unique_ptr<BindingPage, Free>> pages_;

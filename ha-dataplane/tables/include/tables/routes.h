@@ -137,9 +137,13 @@ class Routes::Reader {
             __builtin_prefetch(&root_[wire::be16::from_raw(half).host()]);
         }
     }
+    /// What `lookup` gives when it is the octet's, else 0.
+    [[gnu::always_inline]] std::uint64_t octet_cell(wire::be32 address) const noexcept {
+        return octets_[address.raw() & 0xff].load(std::memory_order_acquire);
+    }
     /// What `lookup` gives when it is the octet's or in the first step's cell, else no route's word.
     [[gnu::always_inline]] std::uint64_t first_cell(wire::be32 address) const noexcept {
-        const std::uint64_t cell = octets_[address.raw() & 0xff].load(std::memory_order_acquire);
+        const std::uint64_t cell = octet_cell(address);
         if (cell == 0) [[unlikely]] {
             return root_[wire::be16::from_raw(static_cast<std::uint16_t>(address.raw())).host()].load(
                 std::memory_order_acquire);
