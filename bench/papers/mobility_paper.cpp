@@ -101,6 +101,7 @@ json multipath(json& result, const std::vector<std::vector<double>>& conventiona
 json compare(const Scenario& scenario, int seeds, Progress& progress) {
     json result;
     std::vector<std::vector<Step>> walks;
+    walks.reserve(static_cast<std::size_t>(seeds));
     for (int seed = 0; seed < seeds; ++seed) {
         walks.push_back(walk(scenario, static_cast<std::uint64_t>(seed)));
     }
