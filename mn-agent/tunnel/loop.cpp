@@ -156,29 +156,25 @@ void Loop::take_commands() {
 void Loop::replace_socket(Command& command) {
     const unsigned slot = command.slot;
     block(slot, false);
-    UniqueFd& socket = sockets_[slot];
-    // The agent holds a duplicate for registration: closing alone would leave this one in the epoll set.
-    if (socket) {
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.get(), nullptr);
-    }
-    socket = std::move(command.socket);
+    listen_to(sockets_[slot], std::move(command.socket), Source::socket, slot);
     batches_[slot]->set_trains(settings_.offload && settings_.trains);
-    if (socket) {
-        epoll_event event = interest(EPOLLIN, Source::socket, slot, socket.get());
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event);
-    }
     flush(slot);
 }
 
 /// A full one is not waited for: it is for packets that the kernel does not carry by itself, and they are few.
 void Loop::replace_plain_socket(Command& command) {
-    UniqueFd& socket = plain_sockets_[command.slot];
+    listen_to(plain_sockets_[command.slot], std::move(command.socket), Source::plain, command.slot);
+}
+
+/// Reads `next` instead of `socket` from now on; an empty one: nothing.
+void Loop::listen_to(UniqueFd& socket, UniqueFd next, Source source, unsigned slot) {
+    // The agent holds a duplicate for registration: closing alone would leave this one in the epoll set.
     if (socket) {
         ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.get(), nullptr);
     }
-    socket = std::move(command.socket);
+    socket = std::move(next);
     if (socket) {
-        epoll_event event = interest(EPOLLIN, Source::plain, command.slot, socket.get());
+        epoll_event event = interest(EPOLLIN, source, slot, socket.get());
         ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event);
     }
 }

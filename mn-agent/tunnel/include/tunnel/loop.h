@@ -25,6 +25,8 @@ namespace homeward::tunnel {
 
 inline constexpr std::size_t kMaxSlots = policy::kMaxUplinks;
 
+enum class Source : std::uint8_t;
+
 struct LoopSettings {
     std::vector<policy::Label> labels;  ///< slot k carries this label
     bool steered = false;               ///< the kernel chooses: queue k is uplink k's, the last queue is nobody's
@@ -123,6 +125,7 @@ class Loop {  // NOLINT(clang-analyzer-optin.performance.Padding)
     void take_commands();
     void replace_socket(Command& command);
     void replace_plain_socket(Command& command);
+    void listen_to(UniqueFd& socket, UniqueFd next, Source source, unsigned slot);
     bool leaves_plainly(unsigned slot) const noexcept;
     int way_out(unsigned slot) const noexcept;
 
