@@ -18,11 +18,8 @@ namespace homeward::pipeline {
 namespace {
 
 constexpr unsigned kEthernet = sizeof(EthernetHeader);
-/// How many packets behind the sorting a packet is sent: its binding takes up to 300 cycles to come. And when policies
-/// are looked up in between: the steps of that, and the sending behind them.
-constexpr unsigned kLag = 10;
-constexpr unsigned kBeginLag = 5, kDescendLag = 8, kIndexedLag = Express::kMostLag;
-static_assert(kLag <= Express::kMostLag);
+/// Packets that take each step together: as many lines, and translations of their addresses, are asked for at once.
+constexpr unsigned kGroup = kAhead;
 
 /// What the device did not find right.
 [[gnu::noinline]] bool checked_here(const rte_mbuf& mbuf, const Ipv4Header& ip) {
@@ -58,40 +55,36 @@ bool plain_tunnel_data(const TunnelHeader& tunnel) {
 
 }  // namespace
 
-/// Express packets, and runs of others through the general stages, in the order in which they came. A packet is sorted,
-/// then one that was sorted before is sent, so that lines are asked for at an even pace: of a group sorted at once they
-/// fill all the line fill buffers, and everything waits. One loop, so that each step is there once and inlined.
+/// Express packets, and runs of others through the general stages, in the order in which they came.
 void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     return indexed_ ? run_lagging<true>(port, frames, count) : run_lagging<false>(port, frames, count);
 }
 
-/// `kIndexed`: large policies are looked up on the way.
+/// A group of packets is sorted, then one that was sorted before is sent. `kIndexed`: large policies are looked up on
+/// the way, a step for each group in between.
 template <bool kIndexed>
 void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     const PlainBeginning ours{shared_->ports[port].mac};
-    const unsigned lag = kIndexed ? kIndexedLag : std::min(kLag, count);
-    Express* const sorted = express_.data() + Express::kMostLag;
+    constexpr unsigned kLag = (kIndexed ? 2 : 1) * kGroup;
+    const auto group_at = [count](unsigned at) { return Group{at, std::min(at + kGroup, count)}; };
     unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
-    for (unsigned at = 0; at < count + lag; ++at) {
+    for (unsigned at = 0; at < count + kLag; at += kGroup) {
+        if (kIndexed && at >= kGroup) {
+            begin_policies(group_at(at - kGroup));
+        }
         if (at < count) [[likely]] {
-            if (at + kAhead < count) [[likely]] {
-                prefetch_headers(frames[at + kAhead]);
+            ask(frames, group_at(at), count);
+            sort(group_at(at), ours);
+        }
+        if (kIndexed && at >= kGroup) {
+            descend_policies(group_at(at - kGroup));
+        }
+        if (at >= kLag) [[likely]] {
+            if (kIndexed) {
+                settle_policies(group_at(at - kLag));
             }
-            sort(sorted[at], frames[at], ours);
+            done = send<kIndexed>(group_at(at - kLag), port, frames, done);
         }
-        if constexpr (kIndexed) {
-            look_up_policies(at, count);
-        }
-        const Express& due = express_[Express::kMostLag - lag + at];  // before the first packet's turn, a general one
-        if (due.lane == Express::Lane::general) [[unlikely]] {
-            continue;
-        }
-        const unsigned i = at - lag;
-        if (done != i) [[unlikely]] {
-            run_general(port, Source::wire, frames + done, i - done);
-            done = i;
-        }
-        done += send_express(due) ? 1U : 0U;
     }
     count_carried();
     if (done != count) {
@@ -99,9 +92,29 @@ void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count
     }
 }
 
+/// Those of the express lane, behind what waits before them for a general run. Returns how far everything is dealt
+/// with, if `done` was.
+template <bool kIndexed>
+[[gnu::always_inline]] inline unsigned Pipeline::send(Group group, std::uint16_t port, rte_mbuf** frames,
+                                                      unsigned done) {
+    for (unsigned i = group.begin; i < group.end; ++i) {
+        const Express& packet = express_[i];
+        if (packet.lane == Express::Lane::general) [[unlikely]] {
+            continue;
+        }
+        if (done != i) [[unlikely]] {
+            run_general(port, Source::wire, frames + done, i - done);
+            done = i;
+        }
+        done += send_express<kIndexed>(packet) ? 1U : 0U;
+    }
+    return done;
+}
+
 /// False: the packet is as it came, for the general stages.
+template <bool kIndexed>
 [[gnu::always_inline]] inline bool Pipeline::send_express(const Express& packet) {
-    return packet.lane == Express::Lane::encap ? express_encap(packet) : express_decap(packet);
+    return packet.lane == Express::Lane::encap ? express_encap<kIndexed>(packet) : express_decap(packet);
 }
 
 void Pipeline::count_carried() {
@@ -117,37 +130,64 @@ void Pipeline::count_carried() {
     }
 }
 
-/// One step further with each packet whose turn it is when the one at `at` was sorted. Before the first packet's turn
-/// the difference wraps and is no index either.
-[[gnu::noinline]] void Pipeline::look_up_policies(unsigned at, unsigned count) {
-    Express* const sorted = express_.data() + Express::kMostLag;
-    if (at - kBeginLag < count) {
-        begin_policy(sorted[at - kBeginLag]);
-    }
-    if (at - kDescendLag < count && sorted[at - kDescendLag].table != nullptr) {
-        Express& packet = sorted[at - kDescendLag];
-        packet.table->descend(packet.cursor);
-    }
-}
-
-void Pipeline::begin_policy(Express& packet) {
-    packet.table = nullptr;
-    if (packet.lane != Express::Lane::encap) {
-        return;
-    }
-    const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
-    if (policy != nullptr && !policy->table.small()) {
-        packet.table = &policy->table;
-        packet.cursor = policy->table.begin(packet.ip->from());
+[[gnu::noinline]] void Pipeline::begin_policies(Group group) {
+    for (unsigned i = group.begin; i < group.end; ++i) {
+        Express& packet = express_[i];
+        packet.table = nullptr;
+        if (packet.lane != Express::Lane::encap) {
+            continue;
+        }
+        const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
+        if (policy != nullptr && !policy->table.small()) {
+            packet.table = &policy->table;
+            packet.cursor = policy->table.begin(packet.ip->from());
+        }
     }
 }
 
-/// By the headers alone; asks for the binding's line.
-[[gnu::always_inline]] inline void Pipeline::sort(Express& packet, rte_mbuf* frame, const PlainBeginning& ours) const {
-    auto* begin = rte_pktmbuf_mtod(frame, std::uint8_t*);
-    packet.mbuf = frame;
-    packet.ip = reinterpret_cast<Ipv4Header*>(begin + kEthernet);
-    packet.lane = plain(*frame, begin, ours) ? sort_plain(packet, begin) : Express::Lane::general;
+[[gnu::noinline]] void Pipeline::descend_policies(Group group) {
+    for (unsigned i = group.begin; i < group.end; ++i) {
+        if (Express& packet = express_[i]; packet.table != nullptr) {
+            packet.table->descend(packet.cursor);
+        }
+    }
+}
+
+[[gnu::noinline]] void Pipeline::settle_policies(Group group) {
+    for (unsigned i = group.begin; i < group.end; ++i) {
+        if (Express& packet = express_[i]; packet.table != nullptr) {
+            packet.lead = packet.table->settle(packet.cursor);
+            large_seen_ = true;
+        }
+    }
+}
+
+/// For the headers of the next group, and for the line of each packet's binding: its place follows from an address that
+/// is where it is in every packet of the express lane. Of others it may be any place, or none.
+[[gnu::always_inline]] inline void Pipeline::ask(rte_mbuf** frames, Group group, unsigned count) {
+    for (unsigned i = group.begin; i < group.end; ++i) {
+        if (i + kGroup < count) [[likely]] {
+            prefetch_headers(frames[i + kGroup]);
+        }
+        auto* begin = rte_pktmbuf_mtod(frames[i], std::uint8_t*);
+        auto& ip = *reinterpret_cast<Ipv4Header*>(begin + kEthernet);
+        const auto& inner = *reinterpret_cast<const Ipv4Header*>(begin + kEthernet + sizeof(TunnelHeaders));
+        Express& packet = express_[i];
+        packet.mbuf = frames[i];
+        packet.ip = &ip;
+        packet.binding = directory_.home_slot(ip.destination == home_agent_ ? inner.from() : ip.to());
+        rte_prefetch0(packet.binding);
+    }
+}
+
+/// By the headers alone.
+[[gnu::always_inline]] inline void Pipeline::sort(Group group, const PlainBeginning& ours) {
+    for (unsigned i = group.begin; i < group.end; ++i) {
+        Express& packet = express_[i];
+        const auto* begin = reinterpret_cast<const std::uint8_t*>(packet.ip) - kEthernet;
+        packet.lane = packet.binding != nullptr && plain(*packet.mbuf, begin, ours) ? sort_plain(packet, begin)
+                                                                                    : Express::Lane::general;
+    }
 }
 
 [[gnu::always_inline]] inline Express::Lane Pipeline::sort_plain(Express& packet, const std::uint8_t* begin) const {
@@ -156,11 +196,6 @@ void Pipeline::begin_policy(Express& packet) {
     if (ip.destination == home_agent_) {
         return sort_tunnelled(packet, *reinterpret_cast<const TunnelHeaders*>(begin + kEthernet));
     }
-    packet.binding = directory_.home_slot(ip.to());
-    if (packet.binding == nullptr) [[unlikely]] {
-        return Express::Lane::general;
-    }
-    rte_prefetch0(packet.binding);
     // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where the
     // tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
     __builtin_prefetch(begin - sizeof(TunnelHeaders), 1);
@@ -176,12 +211,6 @@ void Pipeline::begin_policy(Express& packet) {
     }
     const auto& inner = *reinterpret_cast<const Ipv4Header*>(&headers + 1);
     rte_prefetch0(&inner + 1);
-    const tables::Binding* binding = directory_.home_slot(inner.from());
-    if (binding == nullptr) [[unlikely]] {
-        return Express::Lane::general;
-    }
-    packet.binding = binding;
-    rte_prefetch0(binding);
     routes_.prefetch(inner.destination);
     return Express::Lane::decap;
 }

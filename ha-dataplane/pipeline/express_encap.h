@@ -37,19 +37,23 @@ namespace homeward::pipeline {
 }
 
 /// What is not inlined here and below is so that the loop's registers go to what nearly every packet needs.
-[[gnu::noinline]] inline policy::Lead Pipeline::lead_of_index(const Express& packet, wire::Ipv4Address source,
-                                                              const policy::Table& table) {
+[[gnu::noinline]] inline policy::Lead Pipeline::lead_of_index(wire::Ipv4Address source, const policy::Table& table) {
     large_seen_ |= !table.small();
-    return indexed_ && packet.table == &table ? table.settle(packet.cursor) : table.first(source);
+    return table.first(source);
 }
 
-/// To the first choice for the packet's source, looked up from where its cursor stands or now.
+/// To the first choice for the packet's source, looked up in advance or now.
+template <bool kIndexed>
 [[gnu::always_inline]] inline policy::Lead Pipeline::lead_of(const Express& packet, wire::Ipv4Address source,
                                                              const policy::Table& table) {
-    return table.lined() ? table.first_in_line(source) : lead_of_index(packet, source, table);
+    if (kIndexed && packet.table == &table) {
+        return packet.lead;
+    }
+    return table.lined() ? table.first_in_line(source) : lead_of_index(source, table);
 }
 
 /// The uplink that the rule names, or the first of the node's order that is up.
+template <bool kIndexed>
 [[gnu::always_inline]] inline Chosen Pipeline::choose(const Express& packet, wire::Ipv4Address source) {
     const tables::Binding& binding = *packet.binding;
     constexpr std::uint32_t kNotHere =
@@ -61,7 +65,7 @@ namespace homeward::pipeline {
     if (policy == nullptr) [[unlikely]] {
         return any_uplink(binding, tables::UplinkWord::kUp, tables::UplinkWord::kUp);
     }
-    const policy::Lead lead = lead_of(packet, source, policy->table);
+    const policy::Lead lead = lead_of<kIndexed>(packet, source, policy->table);
     const Chosen likely = likely_uplink(binding, lead.preferred());
     if (is_preferred_and_up(likely.uplink, lead)) [[likely]] {
         return likely;
@@ -101,6 +105,7 @@ template <bool kSummed>
 }
 
 /// A packet to a node from frame to frame. False: the packet is as it came.
+template <bool kIndexed>
 [[gnu::always_inline]] inline bool Pipeline::express_encap(const Express& packet) {
     rte_mbuf& mbuf = *packet.mbuf;
     Ipv4Header& ip = *packet.ip;
@@ -109,7 +114,7 @@ template <bool kSummed>
         [[unlikely]] {
         return false;
     }
-    const Chosen chosen = choose(packet, ip.from());
+    const Chosen chosen = choose<kIndexed>(packet, ip.from());
     if (length > chosen.mtu) [[unlikely]] {
         return false;
     }

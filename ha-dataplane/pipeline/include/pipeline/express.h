@@ -13,15 +13,18 @@ namespace homeward::pipeline {
 
 /// The express lane's view of one packet.
 ///
-/// Theory of operation. A packet is sorted by a look at its headers: tunnel data for us, a packet to a home address, or
-/// anything else; the binding's line is asked for. Some packets later, in the same order, it is judged, changed and
-/// sent. In between the large policies are looked up, a step at a time. So one packet's misses, translations of
-/// addresses among them, pass while others are worked on, and no more of them are under way than the processor can
-/// hold; sorting a burst as a whole and then sending it cost 25 cycles more with a million bindings. Every check of a
-/// packet precedes every change to it: when one fails, the packet is as it came and goes, with its neighbours of the
-/// same kind, through the general stages. Those alone know errors, fragments, options, ICMP, SYNs and whatever needs
-/// more than a word of state, and they alone name drops. The lane may therefore give up on any packet, but must never
-/// do with one what the stages would not: tests/packets compares the two.
+/// Theory of operation. Packets go through the lane in groups of eight. For each packet of a group its binding's line
+/// is asked for, whose place follows from one address, and the headers of the packet one group behind. Then the group
+/// is sorted by a look at the headers: tunnel data for us, a packet to a home address, or anything else. Then the group
+/// before it is judged, changed and sent. Large policies are looked up in between, a step a group. So the misses of one
+/// group pass while another is worked on, and those of a group pass together, translations of addresses above all: a
+/// prefetch waits for its own, and what is behind it waits too, but eight in a row wait at once. Many more than eight
+/// would be more than the processor can hold.
+///
+/// Every check of a packet precedes every change to it: when one fails, the packet is as it came and goes, with its
+/// neighbours of the same kind, through the general stages. Those alone know errors, fragments, options, ICMP, SYNs and
+/// whatever needs more than a word of state, and they alone name drops. The lane may therefore give up on any packet,
+/// but must never do with one what the stages would not: tests/packets compares the two.
 ///
 /// With the lines at hand the number of instructions is the cost (docs/performance.md has it); that is why what a run
 /// has in common (`Egress`, counters) is kept out of the packets' loops.
@@ -32,16 +35,15 @@ struct alignas(64) Express {
         encap,  ///< `binding` is the destination's
     };
 
-    static constexpr unsigned kMostLag = 12;  ///< packets between a packet's sorting and its sending
-
     rte_mbuf* mbuf = nullptr;
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;
     std::uint32_t length = 0;  ///< of the IP packet
     Lane lane = Lane::general;
     // Only while policies are looked up in advance.
-    const policy::Table* table = nullptr;  ///< encap: the one in which `cursor` stands at the source's leaf; null: none
+    const policy::Table* table = nullptr;  ///< encap: the large one in which `lead` is looked up; null: none
     policy::Table::Cursor cursor;
+    policy::Lead lead;  ///< to the first choice for the source
 };
 
 /// By which uplink a packet goes to its node.

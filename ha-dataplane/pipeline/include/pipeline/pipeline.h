@@ -84,25 +84,38 @@ class Pipeline {
 
     using Sink = void (Pipeline::*)(Packet&);
 
+    /// Packets [begin, end) of `express_`.
+    struct Group {
+        unsigned begin, end;
+    };
+
     // express.cpp, express_decap.h, express_encap.h
     void run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count);
     template <bool kIndexed>
     void run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
-    void sort(Express& packet, rte_mbuf* frame, const PlainBeginning& ours) const;
+    void ask(rte_mbuf** frames, Group group, unsigned count);
+    void sort(Group group, const PlainBeginning& ours);
     Express::Lane sort_plain(Express& packet, const std::uint8_t* begin) const;
     Express::Lane sort_tunnelled(Express& packet, const TunnelHeaders& headers) const;
     void count_carried();
+    template <bool kIndexed>
+    unsigned send(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
+    template <bool kIndexed>
     bool send_express(const Express& packet);
-    void look_up_policies(unsigned at, unsigned count);
-    static void begin_policy(Express& packet);
+    void begin_policies(Group group);
+    void descend_policies(Group group);
+    void settle_policies(Group group);
     bool leads_outside(const Ipv4Header& inner) const;
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
     bool express_decap(const Express& packet);
-    policy::Lead lead_of_index(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
+    policy::Lead lead_of_index(wire::Ipv4Address source, const policy::Table& table);
+    template <bool kIndexed>
     policy::Lead lead_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
     bool may_come_from(const Ipv4Header& ip) const;
+    template <bool kIndexed>
     Chosen choose(const Express& packet, wire::Ipv4Address source);
+    template <bool kIndexed>
     bool express_encap(const Express& packet);
     OuterFrame::Packet outer_of(const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     template <bool kSummed>
@@ -231,16 +244,16 @@ class Pipeline {
     unsigned packet_count_ = 0;
     be32 home_agent_;
     be16 tunnel_port_;
-    std::uint8_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
-    bool large_seen_ = false;    ///< a packet of this call has a policy that is worth looking up in steps
-    bool indexed_ = false;       ///< one of the last call that encapsulated had: it is done in advance
-    Carried carried_;            ///< by this call in the express lane, not yet in the counters
-    Egress egress_;              ///< the last way out that a packet of this call took
-    std::array<Express, Express::kMostLag + kBurst> express_;  ///< the first kMostLag are nobody's and stay general
-    PacketList tunnelled_;                                     ///< tunnel data for us
-    PacketList arrived_;                                       ///< IPv4 whose destination is to be looked at
-    PacketList downlink_;                                      ///< to a bound home address
-    PacketList transit_;                                       ///< to be routed
+    std::uint8_t tos_mask_ = 0;            ///< of an inner packet's TOS, what the outer one shows
+    bool large_seen_ = false;              ///< a packet of this call has a policy that is worth looking up in steps
+    bool indexed_ = false;                 ///< one of the last call that encapsulated had: it is done in advance
+    Carried carried_;                      ///< by this call in the express lane, not yet in the counters
+    Egress egress_;                        ///< the last way out that a packet of this call took
+    std::array<Express, kBurst> express_;  ///< of this call's frames
+    PacketList tunnelled_;                 ///< tunnel data for us
+    PacketList arrived_;                   ///< IPv4 whose destination is to be looked at
+    PacketList downlink_;                  ///< to a bound home address
+    PacketList transit_;                   ///< to be routed
 
     // The worker's own, for good.
     const tables::Tables& tables_;
