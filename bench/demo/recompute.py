@@ -10,6 +10,7 @@ import argparse
 import bisect
 import json
 import pathlib
+import socket
 import sys
 import tempfile
 
@@ -18,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
 from media import RTP_PORT, decoded_frames
 from network import UPLINKS
 
-from harness.homeward import HOME_ADDRESS
+from harness.homeward import HOME_ADDRESS, HOME_AGENT
 from harness.process import HarnessError
 from harness.traffic import at_the_node, plain, rtp_packets, sent_frames, tcp_arrivals, transport_stream
 
@@ -49,7 +50,9 @@ def bytes_per_uplink(directory, run):
 
 
 def packets_up(directory, run):
-    return sum(1 for packet in at_the_node(uplink_captures(directory, run)) if not packet.down)
+    """Those of applications: the node's own keepalives and probes are addressed to the home agent, and no policy is asked."""
+    own = socket.inet_aton(HOME_AGENT)
+    return sum(1 for packet in at_the_node(uplink_captures(directory, run)) if not packet.down and packet.data[16:20] != own)
 
 
 def goodput(directory, run, window):

@@ -3,6 +3,7 @@
     video server ──plain──▶ [home agent] ──tunnel──▶ wlan | cellular ──▶ node
 """
 
+import contextlib
 import json
 import pathlib
 import struct
@@ -122,6 +123,16 @@ def test_each_handover_is_judged_by_itself(demo_output):
     assert cut["gap_ms"] == pytest.approx(6 * step_ms, abs=0.01)
     assert cut["video_frames_damaged"] > 0
     assert cut["tcp_survived"]
+
+
+def test_what_the_node_asks_the_home_agent_is_no_packet_of_an_application(tmp_path):
+    with contextlib.closing(forge.PcapWriter(tmp_path / "wifi-wlan.pcap")) as wlan:
+        for protocol, to in ((6, FTP_SERVER), (1, FTP_SERVER), (1, HOME_AGENT)):
+            up = forge.ip(protocol, HOME_ADDRESS, to, bytes(20))
+            wlan.write(START, forge.tunnelled("10.1.1.2", HOME_AGENT, 4434, 434, up))
+        wlan.write(START, tunnel(tcp(FTP_SERVER, 1, 100)))
+    forge.PcapWriter(tmp_path / "wifi-cellular.pcap").close()
+    assert recompute.packets_up(tmp_path, "wifi") == 2
 
 
 def test_a_whole_lost_frame_is_counted(demo_output, tmp_path):
