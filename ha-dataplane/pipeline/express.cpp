@@ -185,25 +185,25 @@ void Pipeline::count_carried() {
     for (unsigned i = group.begin; i < group.end; ++i) {
         Express& packet = express_[i];
         const auto* begin = reinterpret_cast<const std::uint8_t*>(packet.ip) - kEthernet;
-        packet.lane = packet.binding != nullptr && plain(*packet.mbuf, begin, ours) ? sort_plain(packet, begin)
-                                                                                    : Express::Lane::general;
+        packet.lane =
+            packet.binding != nullptr && plain(*packet.mbuf, begin, ours) ? sort_plain(packet) : Express::Lane::general;
     }
 }
 
-[[gnu::always_inline]] inline Express::Lane Pipeline::sort_plain(Express& packet, const std::uint8_t* begin) const {
-    const Ipv4Header& ip = *reinterpret_cast<const Ipv4Header*>(begin + kEthernet);
+[[gnu::always_inline]] inline Express::Lane Pipeline::sort_plain(Express& packet) const {
+    const Ipv4Header& ip = *packet.ip;
     packet.length = ip.total_length.host();
     if (ip.destination == home_agent_) {
-        return sort_tunnelled(packet, *reinterpret_cast<const TunnelHeaders*>(begin + kEthernet));
+        return sort_tunnelled(packet, reinterpret_cast<const TunnelHeaders&>(ip));
     }
     // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where the
     // tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
-    __builtin_prefetch(begin - sizeof(TunnelHeaders), 1);
+    __builtin_prefetch(reinterpret_cast<const std::uint8_t*>(&ip) - OuterFrame::kSize, 1);
     rte_mbuf_prefetch_part2(packet.mbuf);
     return Express::Lane::encap;
 }
 
-[[gnu::always_inline]] inline Express::Lane Pipeline::sort_tunnelled(Express& packet,
+[[gnu::always_inline]] inline Express::Lane Pipeline::sort_tunnelled(const Express& packet,
                                                                      const TunnelHeaders& headers) const {
     if (headers.ip.protocol != kProtocolUdp || packet.length < sizeof headers + sizeof(Ipv4Header) ||
         headers.udp.destination_port != tunnel_port_ || !plain_tunnel_data(headers.tunnel)) {

@@ -96,8 +96,8 @@ class Pipeline {
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
     void ask(rte_mbuf** frames, Group group, unsigned count);
     void sort(Group group, const PlainBeginning& ours);
-    Express::Lane sort_plain(Express& packet, const std::uint8_t* begin) const;
-    Express::Lane sort_tunnelled(Express& packet, const TunnelHeaders& headers) const;
+    Express::Lane sort_plain(Express& packet) const;
+    Express::Lane sort_tunnelled(const Express& packet, const TunnelHeaders& headers) const;
     void count_carried();
     template <bool kIndexed>
     unsigned send(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
