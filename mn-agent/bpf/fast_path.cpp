@@ -204,7 +204,7 @@ void FastPath::write_tunnel_end(policy::Label label, Carried& carried) {
     end.clamp_mss = uplink.clamp_mss ? 1 : 0;
     end.plain = uplink.takes_plain ? 1 : 0;
     carried.down_reason = write(down_->maps.tunnel_ends, static_cast<std::uint32_t>(uplink.interface), end);
-    if (!carried.ingress) {
+    if (!carried.ingress.present()) {
         attach_ingress(carried);
     }
 }
@@ -252,9 +252,8 @@ bool FastPath::repair_joiner() {
 bool FastPath::repair() {
     bool changed = repair_joiner();
     if (up_ != nullptr && !egress_.present()) {
-        egress_ = TrafficHook{};
         Result<TrafficHook> hook = TrafficHook::attach(settings_.interface, TrafficHook::Direction::egress, up_fd());
-        changed = hook || up_reason_ != hook.error().text;
+        changed = changed || hook || up_reason_ != hook.error().text;
         up_reason_ = hook ? std::string{} : hook.error().text;
         if (hook) {
             egress_ = std::move(*hook);
@@ -263,9 +262,8 @@ bool FastPath::repair() {
     for (auto& [label, carried] : uplinks_) {
         if (down_ != nullptr && !carried.ingress.present()) {
             const std::string before = std::exchange(carried.down_reason, {});
-            carried.ingress = TrafficHook{};
             write_tunnel_end(label, carried);
-            changed = changed || carried.ingress || carried.down_reason != before;
+            changed = changed || carried.ingress.present() || carried.down_reason != before;
         }
     }
     return changed;

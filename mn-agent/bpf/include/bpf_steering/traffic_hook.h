@@ -19,6 +19,8 @@ class TrafficHook {
     TrafficHook() = default;
     ~TrafficHook() { detach(); }
     TrafficHook(TrafficHook&& other) noexcept { *this = std::move(other); }
+    /// Of one at the same place, which has replaced this one's program there: the qdisc stays. To take it away, and to
+    /// make it, stops the device for a moment, and what is sent meanwhile is lost.
     TrafficHook& operator=(TrafficHook&& other) noexcept;
     TrafficHook(const TrafficHook&) = delete;
     TrafficHook& operator=(const TrafficHook&) = delete;
