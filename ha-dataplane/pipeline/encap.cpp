@@ -240,13 +240,13 @@ std::uint16_t Pipeline::number_of(const Packet& packet) const {
     return numbered.everything || packet.second.present() ? numbered.down.next() : std::uint16_t{0};
 }
 
-/// The outer packet is atomic (DF set), so that its id needs not be unique (RFC 6864 §4.1). `overhead`: of the tunnel.
+/// The outer packet is atomic (DF set), so that its id may be any (RFC 6864 §4.1). `overhead`: of the tunnel.
 /// Without checksum.
 Ipv4Header Pipeline::outer_header(const Ipv4Header& inner, UplinkWord uplink, std::size_t overhead) {
     return {.version_ihl = 0x45,
             .tos = static_cast<std::uint8_t>(inner.tos & tos_mask_),
             .total_length = be16{static_cast<std::uint16_t>(inner.total_length.host() + overhead)},
-            .id = be16::from_raw(outer_id_++),
+            .id = be16{0},
             .fragment = be16{Ipv4Header::kDontFragment},
             .ttl = kTunnelTtl,
             .protocol = kProtocolUdp,

@@ -55,6 +55,23 @@ bool plain_tunnel_data(const TunnelHeader& tunnel) {
 
 }  // namespace
 
+/// Visits the group's numbers; of a full one, as most are, without a loop.
+template <class Visit>
+[[gnu::always_inline]] inline void Pipeline::each(Group group, const Visit& visit) {
+    const std::size_t begin = group.begin;
+    const std::size_t count = group.end - group.begin;
+    if (count == kGroup) [[likely]] {
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kGroup; ++i) {
+            visit(begin + i);
+        }
+        return;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        visit(begin + i);
+    }
+}
+
 /// Express packets, and runs of others through the general stages, in the order in which they came.
 void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     return indexed_ ? run_lagging<true>(port, frames, count) : run_lagging<false>(port, frames, count);
@@ -64,9 +81,10 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
 /// the way, a step for each group in between.
 template <bool kIndexed>
 void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count) {
+    leaving_ = {frames, 0};
     const PlainBeginning ours{shared_->ports[port].mac};
     constexpr unsigned kLag = (kIndexed ? 2 : 1) * kGroup;
-    const auto group_at = [count](unsigned at) { return Group{at, std::min(at + kGroup, count)}; };
+    const auto group_at = [count](unsigned at) { return Group{std::min(at, count), std::min(at + kGroup, count)}; };
     unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
     for (unsigned at = 0; at < count + kLag; at += kGroup) {
         if (kIndexed && at >= kGroup) {
@@ -87,6 +105,7 @@ void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count
         }
     }
     count_carried();
+    push_leaving(done);
     if (done != count) {
         run_general(port, Source::wire, frames + done, count - done);
     }
@@ -103,8 +122,9 @@ template <bool kIndexed>
             continue;
         }
         if (done != i) [[unlikely]] {
+            push_leaving(done);
             run_general(port, Source::wire, frames + done, i - done);
-            done = i;
+            leaving_.begin = done = i;
         }
         done += send_express<kIndexed>(packet) ? 1U : 0U;
     }
@@ -115,6 +135,16 @@ template <bool kIndexed>
 template <bool kIndexed>
 [[gnu::always_inline]] inline bool Pipeline::send_express(const Express& packet) {
     return packet.lane == Express::Lane::encap ? express_encap<kIndexed>(packet) : express_decap(packet);
+}
+
+/// Those before `end`, with everything that was pushed before them in front.
+[[gnu::noinline]] void Pipeline::push_leaving(unsigned end) {
+    rte_mbuf** from = leaving_.frames + leaving_.begin;
+    const unsigned count = end - std::exchange(leaving_.begin, end);
+    const unsigned pushed = count == 0 ? 0 : egress_.list->push(from, count);
+    for (unsigned i = pushed; i < count; ++i) {
+        drop(from[i], stats::Drop::output_full);
+    }
 }
 
 void Pipeline::count_carried() {
@@ -131,53 +161,55 @@ void Pipeline::count_carried() {
 }
 
 [[gnu::noinline]] void Pipeline::begin_policies(Group group) {
-    for (unsigned i = group.begin; i < group.end; ++i) {
+    each(group, [&](std::size_t i) {
         Express& packet = express_[i];
         packet.table = nullptr;
         if (packet.lane != Express::Lane::encap) {
-            continue;
+            return;
         }
         const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
         if (policy != nullptr && !policy->table.small()) {
             packet.table = &policy->table;
             packet.cursor = policy->table.begin(packet.ip->from());
         }
-    }
+    });
 }
 
 [[gnu::noinline]] void Pipeline::descend_policies(Group group) {
-    for (unsigned i = group.begin; i < group.end; ++i) {
+    each(group, [&](std::size_t i) {
         if (Express& packet = express_[i]; packet.table != nullptr) {
             packet.table->descend(packet.cursor);
         }
-    }
+    });
 }
 
 [[gnu::noinline]] void Pipeline::settle_policies(Group group) {
-    for (unsigned i = group.begin; i < group.end; ++i) {
+    each(group, [&](std::size_t i) {
         if (Express& packet = express_[i]; packet.table != nullptr) {
             packet.lead = packet.table->settle(packet.cursor);
             large_seen_ = true;
         }
-    }
+    });
 }
 
 /// For the headers of the next group, and for the line of each packet's binding: its place follows from an address that
 /// is where it is in every packet of the express lane. Of others it may be any place, or none.
 [[gnu::always_inline]] inline void Pipeline::ask(rte_mbuf** frames, Group group, unsigned count) {
-    for (unsigned i = group.begin; i < group.end; ++i) {
-        if (i + kGroup < count) [[likely]] {
-            prefetch_headers(frames[i + kGroup]);
-        }
+    each({std::min(group.end, count), std::min(group.end + kGroup, count)},
+         [frames](std::size_t i) { prefetch_headers(frames[i]); });
+    // At hand: for all that the compiler knows, what is written here is where they are kept.
+    const tables::Directory::Reader homes = directory_;
+    const be32 home_agent = home_agent_;
+    each(group, [&](std::size_t i) {
         auto* begin = rte_pktmbuf_mtod(frames[i], std::uint8_t*);
         auto& ip = *reinterpret_cast<Ipv4Header*>(begin + kEthernet);
         const auto& inner = *reinterpret_cast<const Ipv4Header*>(begin + kEthernet + sizeof(TunnelHeaders));
         Express& packet = express_[i];
         packet.mbuf = frames[i];
         packet.ip = &ip;
-        packet.binding = directory_.home_slot(ip.destination == home_agent_ ? inner.from() : ip.to());
+        packet.binding = homes.home_slot(ip.destination == home_agent ? inner.from() : ip.to());
         rte_prefetch0(packet.binding);
-    }
+    });
 }
 
 /// By the headers alone.
@@ -215,14 +247,16 @@ void Pipeline::count_carried() {
     return Express::Lane::decap;
 }
 
-/// `egress_` becomes the way to `to`, if it is not already: a route without a gateway leads to many next hops.
-void Pipeline::change_egress(wire::Ipv4Address to) {
+/// `egress_` becomes the way to `to`, if it is not already: a route without a gateway leads to many next hops. What is
+/// before `packet` still leaves by the old one.
+void Pipeline::change_egress(wire::Ipv4Address to, const Express& packet) {
     const tables::Route route = routes_.lookup(to);
     const std::uint32_t gateway = route.gateway().host();
     const std::uint32_t next_hop = gateway == 0 ? to.host() : gateway;
     if (route.bits() == egress_.route && next_hop == egress_.next_hop) {
         return;
     }
+    push_leaving(static_cast<unsigned>(&packet - express_.data()));
     egress_.forget();
     egress_.route = route.bits();
     egress_.gateway_route = gateway == 0 ? Egress::kNoRoute : route.bits();

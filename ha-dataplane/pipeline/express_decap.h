@@ -63,7 +63,7 @@ namespace homeward::pipeline {
     if (!may_decap(packet, headers, inner, length)) [[unlikely]] {
         return false;
     }
-    find_egress(inner.destination);
+    find_egress(inner.destination, packet);
     if (length > egress_.mtu) [[unlikely]] {
         return false;
     }
@@ -72,7 +72,7 @@ namespace homeward::pipeline {
     carried_.up.add(length);
     std::memcpy(reinterpret_cast<std::uint8_t*>(&inner) - sizeof(EthernetHeader), &egress_.header,
                 sizeof egress_.header);
-    leave(&mbuf, sizeof headers, static_cast<unsigned>(sizeof(EthernetHeader)) + length);
+    leave(mbuf, sizeof headers, static_cast<unsigned>(sizeof(EthernetHeader)) + length);
     return true;
 }
 

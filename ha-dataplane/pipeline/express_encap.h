@@ -37,9 +37,9 @@ namespace homeward::pipeline {
 }
 
 /// What is not inlined here and below is so that the loop's registers go to what nearly every packet needs.
-[[gnu::noinline]] inline policy::Lead Pipeline::lead_of_index(wire::Ipv4Address source, const policy::Table& table) {
+[[gnu::noinline]] inline policy::Lead Pipeline::search(wire::Ipv4Address source, const policy::Table& table) {
     large_seen_ |= !table.small();
-    return table.first(source);
+    return table.search(source);
 }
 
 /// To the first choice for the packet's source, looked up in advance or now.
@@ -49,7 +49,7 @@ template <bool kIndexed>
     if (kIndexed && packet.table == &table) {
         return packet.lead;
     }
-    return table.lined() ? table.first_in_line(source) : lead_of_index(source, table);
+    return table.first_or(source, [&] { return search(source, table); });
 }
 
 /// The uplink that the rule names, or the first of the node's order that is up.
@@ -77,7 +77,6 @@ template <bool kIndexed>
                                                                     tables::UplinkWord uplink) {
     return {.tos = static_cast<std::uint8_t>(ip.tos & tos_mask_),
             .length = static_cast<std::uint16_t>(length + sizeof(TunnelHeaders)),
-            .id = outer_id_++,
             .uplink = uplink};
 }
 
@@ -92,7 +91,7 @@ template <bool kSummed>
     if (kSummed || egress_.checksum_offload) {
         mbuf.tx_offload = kTunnelOffload;
     }
-    leave(&mbuf, -static_cast<int>(sizeof(TunnelHeaders)), OuterFrame::kSize + length);
+    leave(mbuf, -static_cast<int>(sizeof(TunnelHeaders)), OuterFrame::kSize + length);
     if (!kSummed && !egress_.checksum_offload) {
         finish_checksums(mbuf, *reinterpret_cast<TunnelHeaders*>(begin + sizeof(EthernetHeader)), false,
                          egress_.udp_offload);
@@ -118,7 +117,7 @@ template <bool kIndexed>
     if (length > chosen.mtu) [[unlikely]] {
         return false;
     }
-    find_egress(chosen.uplink.wire_care_of());
+    find_egress(chosen.uplink.wire_care_of(), packet);
     if (length > egress_.tunnel_mtu) [[unlikely]] {
         return false;
     }

@@ -79,7 +79,7 @@ void Pipeline::icmp_error(const Packet& about, std::uint8_t type, std::uint8_t c
     if (quoted != headers + 1) {
         std::memcpy(headers + 1, quoted, quote);
     }
-    headers->ip = {0x45,       kErrorTos,     be16{total}, be16::from_raw(outer_id_++),        be16{0},
+    headers->ip = {0x45,       kErrorTos,     be16{total}, be16::from_raw(icmp_id_++),         be16{0},
                    kTunnelTtl, kProtocolIcmp, be16{0},     be32{shared_->settings.home_agent}, about.ip->source};
     set_checksum(headers->ip);
     headers->icmp = {type, code, be16{0}, be16{0}, be16{mtu}};

@@ -8,7 +8,7 @@ namespace homeward::pipeline {
 
 Pipeline::Pipeline(const Config& config)
     : tables_(*config.tables),
-      directory_(config.tables->directory()),
+      directory_(config.tables->directory().reader()),
       routes_(config.tables->routes().reader()),
       neighbours_(config.tables->neighbours()),
       counters_(*config.counters),

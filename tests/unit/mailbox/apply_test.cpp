@@ -58,7 +58,7 @@ class ApplyTest : public testing::Test {
         EXPECT_NE(status.error().text.find(reason), std::string::npos) << status.error().text;
     }
     bool bound(std::uint32_t home = kHome) const {
-        const auto* slot = tables.directory().slot(Ipv4Address{home});
+        const auto* slot = tables.directory().reader().slot(Ipv4Address{home});
         return slot != nullptr && slot->bound();
     }
 

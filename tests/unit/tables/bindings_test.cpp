@@ -37,7 +37,9 @@ class BindingsTest : public testing::Test {
         tables.set_settings({.home_agent = 0x0a000001});
         EXPECT_TRUE(tables.put_home_network(prefix("10.1.0.0/16"), 0).ok());
     }
-    const Binding* slot(std::uint32_t home = kHome) const { return tables.directory().slot(Ipv4Address{home}); }
+    const Binding* slot(std::uint32_t home = kHome) const {
+        return tables.directory().reader().slot(Ipv4Address{home});
+    }
 
     Tables tables{1};
 };

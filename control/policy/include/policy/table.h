@@ -115,9 +115,10 @@ class Table {
     Cursor begin(wire::Ipv4Address correspondent) const noexcept;
     void descend(Cursor& cursor) const noexcept;
     Lead settle(const Cursor& cursor) const noexcept;
-    /// Whether the table is in lines, and then `first`.
-    bool lined() const noexcept { return parts_ != 0; }
-    Lead first_in_line(wire::Ipv4Address correspondent) const noexcept;
+    /// `first`; `search` is what finds it in a table that is not in lines.
+    template <class Search>
+    Lead first_or(wire::Ipv4Address correspondent, const Search& search) const noexcept;
+    Lead search(wire::Ipv4Address correspondent) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
     bool small() const noexcept { return small_; }
     /// What Mode::spread_by_rate goes by.
@@ -174,9 +175,7 @@ class Table {
         std::uint32_t list;
     };
 
-    [[gnu::cold]] const Line* line_outside(std::uint32_t address) const noexcept {
-        return &lines_[parts_ + (address < block_ ? 0 : 1)];
-    }
+    static Lead lead_in(const Line& line, std::uint32_t address) noexcept;
     const Slot* root_of(std::uint32_t address) const noexcept;
     const Slot* leaf_below(const Slot* slot, std::uint32_t address) const noexcept;
     std::size_t interval_of(const Slot& leaf, std::uint32_t address) const noexcept;
@@ -254,12 +253,20 @@ template <class Start>
 #endif
 }
 
-[[gnu::always_inline]] inline Lead Table::first_in_line(wire::Ipv4Address correspondent) const noexcept {
+[[gnu::always_inline]] inline Lead Table::lead_in(const Line& line, std::uint32_t address) noexcept {
+    constexpr unsigned kLast = 1U << 2 * (kLeafIntervals - 1);
+    return line.lead[static_cast<unsigned>(__builtin_ctz(behind(line.behind.data(), address) | kLast)) / 2];
+}
+
+template <class Search>
+[[gnu::always_inline]] inline Lead Table::first_or(wire::Ipv4Address correspondent,
+                                                   const Search& search) const noexcept {
     const std::uint32_t address = correspondent.host();
     const std::uint64_t part = std::uint64_t{address ^ block_} >> part_shift_;
-    const Line* line = part < parts_ ? &lines_[part] : line_outside(address);
-    constexpr unsigned kLast = 1U << 2 * (kLeafIntervals - 1);
-    return line->lead[static_cast<unsigned>(__builtin_ctz(behind(line->behind.data(), address) | kLast)) / 2];
+    if (part < parts_) [[likely]] {
+        return lead_in(lines_[part], address);
+    }
+    return parts_ == 0 ? search() : lead_in(lines_[parts_ + (address < block_ ? 0 : 1)], address);
 }
 
 [[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {
@@ -301,12 +308,13 @@ template <class Start>
     return intervals_[interval_of(*cursor.slot_, cursor.address_)].lead;
 }
 
-[[gnu::always_inline]] inline Lead Table::first(wire::Ipv4Address correspondent) const noexcept {
-    if (lined()) {
-        return first_in_line(correspondent);
-    }
+[[gnu::always_inline]] inline Lead Table::search(wire::Ipv4Address correspondent) const noexcept {
     const std::uint32_t address = correspondent.host();
     return settle({address, leaf_below(root_of(address), address)});
+}
+
+[[gnu::always_inline]] inline Lead Table::first(wire::Ipv4Address correspondent) const noexcept {
+    return first_or(correspondent, [&] { return search(correspondent); });
 }
 
 inline const Choice& Table::decide(const Choice& first, const FlowKey& flow) noexcept {

@@ -78,6 +78,13 @@ struct Egress {
     }
 };
 
+/// From `begin` on, and as far as the express lane got without a packet for the general stages: frames of a call that
+/// are ready and all leave the same way. Their pointers lie one behind the other and are listed at once.
+struct Leaving {
+    rte_mbuf** frames = nullptr;
+    unsigned begin = 0;
+};
+
 /// What packets of one kind add to the counters.
 struct Tally {
     std::uint32_t packets = 0;

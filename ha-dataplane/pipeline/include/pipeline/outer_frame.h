@@ -16,8 +16,9 @@ namespace homeward::pipeline {
 ///     | MAC addresses | ip             | to | udp   |tnl|
 ///     |  head_, 32 bytes, two stores     |p | tail_  |       head_ reaches into `to`; p: the two ports
 ///
-/// Two wide stores, and six small ones for what differs, are fewer instructions than words that are put together first.
-/// Sums are of 16-bit words as they lie in memory (RFC 1071 §2: byte order does not matter).
+/// Two wide stores, and five small ones for what differs, are fewer instructions than words that are put together
+/// first. The id is 0: with DF set the packet is atomic (RFC 6864 §4.1). Sums are of 16-bit words as they lie in memory
+/// (RFC 1071 §2: byte order does not matter).
 class OuterFrame {
   public:
     static constexpr unsigned kSize = sizeof(EthernetHeader) + sizeof(TunnelHeaders);
@@ -26,7 +27,6 @@ class OuterFrame {
     struct Packet {
         std::uint8_t tos;
         std::uint16_t length;  ///< of the outer IP packet
-        std::uint16_t id;
         tables::UplinkWord uplink;
     };
 
@@ -46,7 +46,6 @@ class OuterFrame {
         std::memcpy(at, head_, sizeof head_);
         store(at + 15, packet.tos);
         store(at + 16, __builtin_bswap16(packet.length));
-        store(at + 18, packet.id);
         store(at + 30, care_of);
         store(at + 34, source_port_ | port);
         store(at + 38, tail_ | (sum | udp_length));

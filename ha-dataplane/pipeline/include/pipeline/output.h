@@ -2,6 +2,7 @@
 
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -40,6 +41,13 @@ struct List {
         }
         items[count++] = item;
         return true;
+    }
+    /// Returns how many there was room for.
+    unsigned push(const T* from, unsigned wanted) noexcept {
+        const unsigned pushed = std::min(wanted, kCapacity - count);
+        std::copy_n(from, pushed, items.data() + count);
+        count += pushed;
+        return pushed;
     }
 };
 

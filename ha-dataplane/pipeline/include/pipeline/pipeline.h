@@ -94,6 +94,8 @@ class Pipeline {
     template <bool kIndexed>
     void run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count);
     void run_general(std::uint16_t port, Source source, rte_mbuf** frames, unsigned count);
+    template <class Visit>
+    static void each(Group group, const Visit& visit);
     void ask(rte_mbuf** frames, Group group, unsigned count);
     void sort(Group group, const PlainBeginning& ours);
     Express::Lane sort_plain(Express& packet) const;
@@ -109,7 +111,7 @@ class Pipeline {
     bool leads_outside(const Ipv4Header& inner) const;
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
     bool express_decap(const Express& packet);
-    policy::Lead lead_of_index(wire::Ipv4Address source, const policy::Table& table);
+    policy::Lead search(wire::Ipv4Address source, const policy::Table& table);
     template <bool kIndexed>
     policy::Lead lead_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
     bool may_come_from(const Ipv4Header& ip) const;
@@ -121,10 +123,11 @@ class Pipeline {
     template <bool kSummed>
     void enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     void enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
-    void find_egress(be32 to);
-    void change_egress(wire::Ipv4Address to);
+    void find_egress(be32 to, const Express& packet);
+    void change_egress(wire::Ipv4Address to, const Express& packet);
+    void push_leaving(unsigned end);
     void open_egress(std::uint16_t port, wire::Ipv4Address next_hop);
-    void leave(rte_mbuf* frame, int further, unsigned bytes);
+    static void leave(rte_mbuf& frame, int further, unsigned bytes);
     // classify.cpp
     void classify(Packet& packet);
     bool for_us(Packet& packet, const EthernetHeader& ethernet) const;
@@ -254,17 +257,18 @@ class Pipeline {
     PacketList arrived_;                   ///< IPv4 whose destination is to be looked at
     PacketList downlink_;                  ///< to a bound home address
     PacketList transit_;                   ///< to be routed
+    Leaving leaving_;                      ///< by `egress_`, and not in its list yet
 
     // The worker's own, for good.
     const tables::Tables& tables_;
-    const tables::Directory& directory_;
+    const tables::Directory::Reader directory_;
     const tables::Routes::Reader routes_;
     const tables::Neighbours& neighbours_;
     stats::Counters& counters_;
     rte_mempool* pool_;
     std::uint64_t tsc_hz_;
     bool express_lane_;
-    std::uint16_t outer_id_ = 0;  ///< as it lies in memory: any will do that differs
+    std::uint16_t icmp_id_ = 0;  ///< of our errors, as it lies in memory: any will do that differs
     TokenBucket icmp_budget_;
     FlowLimit echo_limit_;
     FlowLimit request_limit_;

@@ -30,30 +30,25 @@ class Directory {
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
 
-    /// Reader: where the address's binding lives, bound or not; null when there is no page. Only computes the address
-    /// of the line, so that the caller can prefetch it.
-    [[gnu::always_inline]] const Binding* slot(wire::Ipv4Address address) const noexcept {
-        return octets_[address.host() >> 24].load(std::memory_order_relaxed) ? find(address) : nullptr;
-    }
-    /// A quick answer for nearly every correspondent: unicast, and without a page. False: it must be looked at.
-    [[gnu::always_inline]] bool elsewhere(const wire::be32& address) const noexcept {
-        return !octets_[address.raw() & 0xff].load(std::memory_order_relaxed);
-    }
-    /// The same without a look at the octet: cheaper for what is a home address, if it is not a forged one.
-    [[gnu::always_inline]] const Binding* home_slot(wire::Ipv4Address address) const noexcept { return find(address); }
+    /// Reads the directory, as long as that lives.
+    class Reader;
+    Reader reader() const noexcept;
 
     // Writer.
-    [[gnu::always_inline]] Binding* find(wire::Ipv4Address address) const noexcept {
-        BindingPage* page = root_[address.host() >> BindingPage::kShift].load(std::memory_order_acquire);
-        return page == nullptr ? nullptr : &page->bindings[address.host() & (BindingPage::kBindings - 1)];
-    }
+    Binding* find(wire::Ipv4Address address) const noexcept { return find(root_.get(), address); }
     Binding& make(wire::Ipv4Address address);
     void for_each(const std::function<void(Binding&, wire::Ipv4Address)>& visit) const;
     std::size_t memory_bytes() const noexcept;
 
   private:
+    using Root = std::atomic<BindingPage*>;
+
     static constexpr unsigned kRoot = 1U << (32 - BindingPage::kShift);
 
+    [[gnu::always_inline]] static Binding* find(const Root* root, wire::Ipv4Address address) noexcept {
+        BindingPage* page = root[address.host() >> BindingPage::kShift].load(std::memory_order_acquire);
+        return page == nullptr ? nullptr : &page->bindings[address.host() & (BindingPage::kBindings - 1)];
+    }
     struct Free {
         void operator()(void* block) const noexcept { std::free(block); }
     };
@@ -61,10 +56,38 @@ class Directory {
     BindingPage* new_page();
 
     std::array<std::atomic<bool>, 256> octets_{};  ///< some page has addresses that begin with it, or nobody can
-    std::unique_ptr<std::atomic<BindingPage*>[]> root_;
+    std::unique_ptr<Root[]> root_;
     // Writer only.
     std::vector<std::unique_ptr<BindingPage, Free>> pages_;
     std::vector<std::unique_ptr<Binding::Rest[], Free>> rests_;  ///< of each page
 };
+
+class Directory::Reader {
+  public:
+    explicit Reader(const Directory& directory) noexcept
+        : root_(directory.root_.get()), octets_(directory.octets_.data()) {}
+
+    /// Where the address's binding lives, bound or not; null when there is no page. Only computes the address of the
+    /// line, so that the caller can prefetch it.
+    [[gnu::always_inline]] const Binding* slot(wire::Ipv4Address address) const noexcept {
+        return octets_[address.host() >> 24].load(std::memory_order_relaxed) ? find(root_, address) : nullptr;
+    }
+    /// A quick answer for nearly every correspondent: unicast, and without a page. False: it must be looked at.
+    [[gnu::always_inline]] bool elsewhere(const wire::be32& address) const noexcept {
+        return !octets_[address.raw() & 0xff].load(std::memory_order_relaxed);
+    }
+    /// The same as `slot` without a look at the octet: cheaper for what is a home address, if it is not a forged one.
+    [[gnu::always_inline]] const Binding* home_slot(wire::Ipv4Address address) const noexcept {
+        return find(root_, address);
+    }
+
+  private:
+    const Root* root_;
+    const std::atomic<bool>* octets_;
+};
+
+inline Directory::Reader Directory::reader() const noexcept {
+    return Reader{*this};
+}
 
 }  // namespace homeward::tables
