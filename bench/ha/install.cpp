@@ -100,8 +100,9 @@ Installation install(const Population& population) {
     if (tables.bindings() != population.nodes() / Population::kNetworks * Population::kNetworks) {
         throw std::runtime_error{"not every binding arrived"};
     }
+    const std::size_t bytes = allocated() - before + tables.directory().mapped_bytes();
     return {std::chrono::duration<double>(over - began).count(),
-            static_cast<double>(allocated() - before) / static_cast<double>(tables.bindings())};
+            static_cast<double>(bytes) / static_cast<double>(tables.bindings())};
 }
 
 }  // namespace bench

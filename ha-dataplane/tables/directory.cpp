@@ -7,6 +7,29 @@
 #include <utility>
 
 namespace homeward::tables {
+namespace {
+
+/// Zeroes, `size` bytes at a multiple of it; null: there is no memory. Mapped for their own: what an allocator gives a
+/// second time is in the small pages that it had the first time.
+void* map_aligned(std::size_t size) noexcept {
+    void* const mapped = mmap(nullptr, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) {
+        return nullptr;
+    }
+    auto* begin = static_cast<std::uint8_t*>(mapped);
+    const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % size;
+    if (before != 0) {
+        munmap(begin, before);
+    }
+    munmap(begin + before + size, size - before);
+    return begin + before;
+}
+
+}  // namespace
+
+void Directory::Unmap::operator()(void* page) const noexcept {
+    munmap(page, sizeof(BindingPage));
+}
 
 Directory::Directory() : root_(std::make_unique<std::atomic<BindingPage*>[]>(kRoot)) {
     for (std::uint32_t octet = 0; octet < octets_.size(); ++octet) {
@@ -17,7 +40,7 @@ Directory::Directory() : root_(std::make_unique<std::atomic<BindingPage*>[]>(kRo
 Directory::~Directory() = default;
 
 BindingPage* Directory::new_page() {
-    std::unique_ptr<void, Free> page{std::aligned_alloc(sizeof(BindingPage), sizeof(BindingPage))};
+    std::unique_ptr<void, Unmap> page{map_aligned(sizeof(BindingPage))};
     // Zeroes are what they begin with, and the kernel's, until somebody writes there.
     std::unique_ptr<Binding::Rest[], Free> rests{
         static_cast<Binding::Rest*>(std::calloc(BindingPage::kBindings, sizeof(Binding::Rest)))};
@@ -49,8 +72,7 @@ void Directory::for_each(const std::function<void(Binding&, wire::Ipv4Address)>&
 }
 
 std::size_t Directory::memory_bytes() const noexcept {
-    return kRoot * sizeof(void*) +
-           pages_.size() * (sizeof(BindingPage) + BindingPage::kBindings * sizeof(Binding::Rest));
+    return kRoot * sizeof(void*) + mapped_bytes() + rests_.size() * BindingPage::kBindings * sizeof(Binding::Rest);
 }
 
 }  // namespace homeward::tables

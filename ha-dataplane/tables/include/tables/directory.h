@@ -39,6 +39,8 @@ class Directory {
     Binding& make(wire::Ipv4Address address);
     void for_each(const std::function<void(Binding&, wire::Ipv4Address)>& visit) const;
     std::size_t memory_bytes() const noexcept;
+    /// Of these, what was mapped for the pages and an allocator knows nothing of.
+    std::size_t mapped_bytes() const noexcept { return pages_.size() * sizeof(BindingPage); }
 
   private:
     using Root = std::atomic<BindingPage*>;
@@ -53,12 +55,16 @@ class Directory {
         void operator()(void* block) const noexcept { std::free(block); }
     };
 
+    struct Unmap {
+        void operator()(void* page) const noexcept;
+    };
+
     BindingPage* new_page();
 
     std::array<std::atomic<bool>, 256> octets_{};  ///< some page has addresses that begin with it, or nobody can
     std::unique_ptr<Root[]> root_;
     // Writer only.
-    std::vector<std::unique_ptr<BindingPage, Free>> pages_;
+    std::vector<std::unique_ptr<BindingPage, Unmap>> pages_;
     std::vector<std::unique_ptr<Binding::Rest[], Free>> rests_;  ///< of each page
 };
 
