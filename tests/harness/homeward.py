@@ -32,6 +32,8 @@ HOME_ADDRESS = "158.132.10.12"
 HOME_GATEWAY = "158.132.10.176"
 FTP_SERVER = "158.132.10.177"
 VIDEO_SERVER = "158.132.10.178"
+BULK_FLOW = pathlib.Path(__file__).with_name("bulk_flow.py")
+BULK_PORT = 7100
 KEY = "9b6f1c0de24a7788a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718"
 VIDEO_OVER_CELLULAR = {
     "default": ["wlan", "cellular"],
@@ -296,6 +298,18 @@ class HomewardSystem(Topology):
     def flow_pair(self, port, rate):
         """[up, down]: a flow each between the node and `ftp`."""
         return [UdpFlow(self.mn_ns, self.ftp, FTP_SERVER, port, rate), UdpFlow(self.ftp, self.mn_ns, HOME_ADDRESS, port + 1, rate)]
+
+    def transfer(self, down, size, meanwhile=lambda: None):
+        """Moves `size` bytes one way between the node and `ftp`, by TCP; what arrives must be what was sent."""
+        ends = [(self.mn_ns, HOME_ADDRESS), (self.ftp, FTP_SERVER)]
+        (sender, source), (receiver, destination) = reversed(ends) if down else ends
+        sink = receiver.start("receive", [sys.executable, BULK_FLOW, "receive", destination, BULK_PORT])
+        sink.wait_for_output("ready")
+        done = sender.start("send", [sys.executable, BULK_FLOW, "send", source, destination, BULK_PORT, size])
+        meanwhile()
+        assert done.wait() == 0, done.text()
+        assert sink.wait() == 0, sink.text()
+        assert sink.text().split()[-1] == done.text().split()[-1]
 
     def replay_signal(self, trace, **keys):
         """The node's signal is to come from `trace`, the text of one, with further keys of `signal`."""

@@ -7,19 +7,16 @@ frames.
 """
 
 import json
-import pathlib
 import struct
 import sys
 
 import pytest
 from harness.capture import read_pcap
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, HomewardSystem, unmet_needs
+from harness.homeward import BULK_FLOW, BULK_PORT, FTP_SERVER, HOME_ADDRESS, HomewardSystem, unmet_needs
 from harness.process import wait_until
 
 pytestmark = pytest.mark.skipif(bool(unmet_needs()), reason=unmet_needs() or "-")
 
-FLOW = pathlib.Path(__file__).with_name("bulk_flow.py")
-PORT = 7100
 SIZE = 6_000_000
 
 
@@ -35,19 +32,6 @@ def any_system(request, system):
     system.mn.config["tunnel"] |= request.param
     system.expected = "none" if request.param == {"offload": False} else "tcp, udp"
     return system
-
-
-def transfer(net, down, size=SIZE, meanwhile=lambda: None):
-    """Moves bulk data one way; what arrived must be what was sent."""
-    receiver, sender = (net.mn_ns, net.ftp) if down else (net.ftp, net.mn_ns)
-    destination, source = (HOME_ADDRESS, FTP_SERVER) if down else (FTP_SERVER, HOME_ADDRESS)
-    sink = receiver.start("receive", [sys.executable, FLOW, "receive", destination, PORT])
-    sink.wait_for_output("ready")
-    done = sender.start("send", [sys.executable, FLOW, "send", source, destination, PORT, size])
-    meanwhile()
-    assert done.wait() == 0, done.text()
-    assert sink.wait() == 0, sink.text()
-    assert sink.text().split()[-1] == done.text().split()[-1]
 
 
 def word_sum(data):
@@ -85,8 +69,8 @@ def test_bulk_data_arrives_and_real_frames_are_right(any_system):
     assert net.mn.admin.status()["offload"] == net.expected
     cable = net.core.capture("ha", expression="udp port 434 and udp[8:1] = 4 and udp[21:1] = 6")
     inside = net.mn_ns.capture("homeward0", expression="tcp", snap=64)
-    transfer(net, down=False)
-    transfer(net, down=True)
+    net.transfer(False, SIZE)
+    net.transfer(True, SIZE)
     payload = {True: 0, False: 0}
     for _, frame, length in read_pcap(cable.stop()):
         up, size = check_frame(frame, length)
@@ -106,9 +90,9 @@ def test_bulk_data_arrives_and_real_frames_are_right(any_system):
 def test_udp_that_the_kernel_was_asked_to_cut(any_system):
     net = any_system.start()
     net.mn_ns.ping(FTP_SERVER)  # neighbours are known from here on: the first packets of a burst may be dropped for them
-    sink = net.ftp.start("collect", [sys.executable, FLOW, "collect", FTP_SERVER, PORT, 38])
+    sink = net.ftp.start("collect", [sys.executable, BULK_FLOW, "collect", FTP_SERVER, BULK_PORT, 38])
     sink.wait_for_output("ready")
-    sent = net.mn_ns.run(sys.executable, str(FLOW), "burst", HOME_ADDRESS, FTP_SERVER, PORT, 45_000, 1200).stdout.split()[-1]
+    sent = net.mn_ns.run(sys.executable, str(BULK_FLOW), "burst", HOME_ADDRESS, FTP_SERVER, BULK_PORT, 45_000, 1200).stdout.split()[-1]
     assert sink.wait() == 0, sink.text()
     answer = json.loads(sink.text().splitlines()[-1])
     assert answer == {"sizes": [1200] * 37 + [600], "digest": sent}
@@ -122,7 +106,7 @@ def test_a_path_that_shrinks_under_bulk_data(system):
         net.ap.ip("link", "set", "core", "mtu", "1300")
         net.core.ip("link", "set", "ap", "mtu", "1300")
 
-    transfer(net, False, 60_000_000, shrink)
+    net.transfer(False, 60_000_000, shrink)
     wait_until(lambda: "mtu 1268" in net.mn_ns.ip("link", "show", "homeward0").stdout, "the MTU follows the path's")
 
 
@@ -133,5 +117,5 @@ def test_a_cut_under_bulk_data_loses_no_byte(system):
         wait_until(lambda: net.mn.admin.uplinks()["wlan"]["tx_packets"] > 500, "the flow to run")
         net.mn_ns.link_down("wlan0")
 
-    transfer(net, False, 60_000_000, cut)
+    net.transfer(False, 60_000_000, cut)
     assert net.mn.admin.uplinks()["cellular"]["tx_packets"] > 500

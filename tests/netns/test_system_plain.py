@@ -11,11 +11,10 @@ import sys
 
 import pytest
 from harness.capture import read_pcap
-from harness.homeward import FTP_SERVER, HOME_ADDRESS, VIDEO_SERVER, HomewardSystem
+from harness.homeward import FTP_SERVER, VIDEO_SERVER, HomewardSystem
 from harness.process import wait_until
 
 FLOW = pathlib.Path(__file__).with_name("echo_flow.py")
-BULK_FLOW = FLOW.with_name("bulk_flow.py")
 PORT = 7000
 IPIP, UDP = 4, 17
 
@@ -50,16 +49,6 @@ class Plain(HomewardSystem):
         fast = counters.get(f"uplink.wlan.{way}_fast_packets", 0)
         return counters[f"uplink.wlan.{way}_packets"] - fast, fast
 
-    def tcp(self, down):
-        """20 MB, which arrive as they were sent."""
-        ends = [(self.mn_ns, HOME_ADDRESS), (self.ftp, FTP_SERVER)]
-        (sender, source), (receiver, address) = reversed(ends) if down else ends
-        process = receiver.start(f"bulk{len(self.processes)}", [sys.executable, BULK_FLOW, "receive", address, PORT + 1])
-        process.wait_for_output("ready")
-        sent = sender.run(sys.executable, BULK_FLOW, "send", source, address, PORT + 1, 20_000_000).stdout
-        assert process.wait() == 0, process.text()
-        assert process.text().split()[-1] == sent.strip()
-
     def protocols(self, device, work):
         """IP protocols of what crosses one of the node's devices, registrations aside, both ways, while something is done."""
         capture = self.mn_ns.capture(device, f"{device}-{len(self.processes)}", "ip and not udp[8] < 4", snap=64)
@@ -83,7 +72,7 @@ def test_each_uplink_has_the_tunnel_that_its_network_allows(plain):
 def test_tcp(plain, down):
     way = "rx" if down else "tx"
     _slow, before = plain.carried(way)
-    plain.tcp(down)
+    plain.transfer(down, 20_000_000)
     _slow, after = plain.carried(way)
     assert after - before > 10_000, "SYNs alone visit user space"
 
@@ -99,7 +88,7 @@ def test_a_flow_moves_between_the_two_and_back(plain):
 
 
 def test_without_the_programs_packets_visit_user_space(plain):
-    """The agent puts them back within a second. The hooks stay: to hang a clsact on a device, Linux takes its queues away for
+    """The agent puts them back within a second. The qdiscs stay: to hang a clsact on a device, Linux takes its queues away for
     a moment, and with them what is sent meanwhile."""
 
     def take_away():
