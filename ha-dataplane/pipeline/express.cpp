@@ -195,8 +195,7 @@ void Pipeline::count_carried() {
 /// For the headers of the next group, and for the line of each packet's binding: its place follows from an address that
 /// is where it is in every packet of the express lane. Of others it may be any place, or none.
 [[gnu::always_inline]] inline void Pipeline::ask(rte_mbuf** frames, Group group, unsigned count) {
-    each({std::min(group.end, count), std::min(group.end + kGroup, count)},
-         [frames](std::size_t i) { prefetch_headers(frames[i]); });
+    each({group.end, std::min(group.end + kGroup, count)}, [frames](std::size_t i) { prefetch_headers(frames[i]); });
     // At hand: for all that the compiler knows, what is written here is where they are kept.
     const tables::Directory::Reader homes = directory_;
     const be32 home_agent = home_agent_;

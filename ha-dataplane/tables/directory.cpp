@@ -31,7 +31,7 @@ void Directory::Unmap::operator()(void* page) const noexcept {
     munmap(page, sizeof(BindingPage));
 }
 
-Directory::Directory() : root_(std::make_unique<std::atomic<BindingPage*>[]>(kRoot)) {
+Directory::Directory() : root_(std::make_unique<Root[]>(kRoot)) {
     for (std::uint32_t octet = 0; octet < octets_.size(); ++octet) {
         octets_[octet].store(!wire::Ipv4Address{octet << 24}.is_unicast(), std::memory_order_relaxed);
     }
@@ -54,7 +54,7 @@ BindingPage* Directory::new_page() {
 }
 
 Binding& Directory::make(wire::Ipv4Address address) {
-    std::atomic<BindingPage*>& root = root_[address.host() >> BindingPage::kShift];
+    Root& root = root_[address.host() >> BindingPage::kShift];
     if (root.load(std::memory_order_relaxed) == nullptr) {
         root.store(new_page(), std::memory_order_release);
         octets_[address.host() >> 24].store(true, std::memory_order_release);

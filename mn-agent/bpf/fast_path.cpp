@@ -263,7 +263,7 @@ bool FastPath::repair() {
         if (down_ != nullptr && !carried.ingress.present()) {
             const std::string before = std::exchange(carried.down_reason, {});
             write_tunnel_end(label, carried);
-            changed = changed || carried.ingress.present() || carried.down_reason != before;
+            changed = changed || carried.down_reason.empty() || carried.down_reason != before;
         }
     }
     return changed;

@@ -53,14 +53,13 @@ TrafficHook& TrafficHook::operator=(TrafficHook&& other) noexcept {
     if (this != &other) {
         const bool same_place =
             interface_ == other.interface_ && direction_ == other.direction_ && turn_ == other.turn_;
-        const bool made_before = same_place && made_qdisc_;
         if (!same_place) {
             detach();
         }
         interface_ = std::exchange(other.interface_, 0);
         direction_ = other.direction_;
         turn_ = other.turn_;
-        made_qdisc_ = other.made_qdisc_ || made_before;
+        made_qdisc_ = other.made_qdisc_ || (same_place && made_qdisc_);
     }
     return *this;
 }

@@ -115,9 +115,10 @@ class Table {
     Cursor begin(wire::Ipv4Address correspondent) const noexcept;
     void descend(Cursor& cursor) const noexcept;
     Lead settle(const Cursor& cursor) const noexcept;
-    /// `first`; `search` is what finds it in a table that is not in lines.
+    /// `first` of a table that is in lines; of another one, what `search()` gives.
     template <class Search>
     Lead first_or(wire::Ipv4Address correspondent, const Search& search) const noexcept;
+    /// `first` by the index, without a look at the lines.
     Lead search(wire::Ipv4Address correspondent) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
     bool small() const noexcept { return small_; }

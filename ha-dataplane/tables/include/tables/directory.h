@@ -51,10 +51,10 @@ class Directory {
         BindingPage* page = root[address.host() >> BindingPage::kShift].load(std::memory_order_acquire);
         return page == nullptr ? nullptr : &page->bindings[address.host() & (BindingPage::kBindings - 1)];
     }
+
     struct Free {
         void operator()(void* block) const noexcept { std::free(block); }
     };
-
     struct Unmap {
         void operator()(void* page) const noexcept;
     };

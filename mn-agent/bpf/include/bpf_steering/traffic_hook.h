@@ -31,10 +31,6 @@ class TrafficHook {
     bool present() const;
     void detach();
 
-    /// 0: not attached.
-    int interface() const noexcept { return interface_; }
-    explicit operator bool() const noexcept { return interface_ != 0; }
-
   private:
     int interface_ = 0;
     Direction direction_ = Direction::ingress;
