@@ -76,6 +76,7 @@ class TableBuilder {
         if (auto error = sweep()) {
             return *std::move(error);
         }
+        write_intervals();
         if (table_.choices_.size() > Lead::kMostChoices) {
             return Error{"the rules need more than 4,194,304 choices: join some of them"};
         }
@@ -104,7 +105,7 @@ class TableBuilder {
                   [](const Placed& a, const Placed& b) { return a.key != b.key ? a.key < b.key : a.rule < b.rule; });
         table_.candidates_.reserve(placed_.size() + 1);
         table_.prefixes_.reserve(placed_.size() + 1);
-        table_.intervals_.reserve(2 * placed_.size() + 1);
+        firsts_.reserve(2 * placed_.size() + 1);
         table_.lists_.reserve(2 * placed_.size() + 1);
     }
 
@@ -194,14 +195,13 @@ class TableBuilder {
 
     /// The addresses from `first` on have `list`. An empty interval vanishes, equal neighbours become one.
     void emit(std::uint32_t first, std::uint32_t list) {
-        auto& intervals = table_.intervals_;
         auto& lists = table_.lists_;
-        if (!intervals.empty() && intervals.back().first == Table::in_order(first)) {
-            intervals.pop_back();
+        if (!firsts_.empty() && firsts_.back() == first) {
+            firsts_.pop_back();
             lists.pop_back();
         }
-        if (intervals.empty() || lists[intervals.size() - 1] != list) {
-            intervals.push_back({Table::in_order(first), {choice_of(list), table_.candidates_[list].preferred}});
+        if (lists.empty() || lists.back() != list) {
+            firsts_.push_back(first);
             lists.push_back(list);
         }
     }
@@ -224,35 +224,45 @@ class TableBuilder {
         return next;
     }
 
+    void write_intervals() {
+        const std::size_t count = firsts_.size();
+        table_.intervals_.reserve(count + Table::kLeafIntervals - 1);
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::uint32_t list = table_.lists_[i];
+            table_.intervals_.push_back({Table::in_order(i + 1 < count ? firsts_[i + 1] - 1 : 0xffffffff),
+                                         {choice_of(list), table_.candidates_[list].preferred}});
+        }
+        // A lookup reads whole leaves.
+        const Table::Interval last = table_.intervals_.back();
+        table_.intervals_.resize(count + Table::kLeafIntervals - 1, last);
+    }
+
     void index() {
-        auto& intervals = table_.intervals_;
-        const std::size_t count = intervals.size();
-        table_.outside_ = {leaf(0, 1), leaf(count - 1, count)};
+        const std::size_t count = firsts_.size();
+        table_.outside_ = {leaf(0), leaf(count - 1)};
         if (count <= Table::kLeafIntervals) {
-            table_.slots_.push_back(leaf(0, count));
+            table_.slots_.push_back(leaf(0));
             table_.root_shift_ = 32;
         } else {
-            index_block(address_of(intervals[1]), address_of(intervals.back()));
+            index_block(firsts_[1], firsts_.back());
         }
         table_.root_slots_ = std::uint64_t{1} << root_bits_;
         table_.small_ = count <= Table::kSmallIntervals;
         for (unsigned bits = 0; table_.small_ && bits <= Table::kMostPartBits && !cut(bits); ++bits) {
         }
-        pad();
         shrink();
     }
 
     /// Everything that is to be told apart lies between the second interval's start and the last one's: the block is
     /// the smallest aligned one that holds both.
     void index_block(std::uint32_t low, std::uint32_t high) {
-        const auto& intervals = table_.intervals_;
         const auto bits = static_cast<unsigned>(std::bit_width(low ^ high));
         table_.block_ = static_cast<std::uint32_t>(std::uint64_t{low} >> bits << bits);
         std::size_t first = 0;
-        while (first + 1 < intervals.size() && address_of(intervals[first + 1]) <= table_.block_) {
+        while (first + 1 < firsts_.size() && firsts_[first + 1] <= table_.block_) {
             ++first;
         }
-        const Table::Slot root = node(table_.block_, bits, first, intervals.size());
+        const Table::Slot root = node(table_.block_, bits, first, firsts_.size());
         if (root.bits == 0) {
             table_.slots_.push_back(root);
         }
@@ -260,20 +270,14 @@ class TableBuilder {
         table_.root_shift_ = static_cast<std::uint8_t>(bits - root.bits);
     }
 
-    static std::uint32_t address_of(const Table::Interval& interval) {
-        return static_cast<std::uint32_t>(interval.first) ^ 0x80000000U;
-    }
-
-    static Table::Slot leaf(std::size_t first, std::size_t last) {
-        return {static_cast<std::uint32_t>(first), 0, 0, static_cast<std::uint16_t>(1U << 2 * (last - first - 1))};
-    }
+    static Table::Slot leaf(std::size_t first) { return {static_cast<std::uint32_t>(first), 0, 0}; }
 
     /// Indexes the aligned block of 1 << size_bits addresses at `begin`; intervals [first, last) meet it.
     // NOLINTNEXTLINE(misc-no-recursion): every level takes kMinNodeBits of 32
     Table::Slot node(std::uint64_t begin, unsigned size_bits, std::size_t first, std::size_t last) {
         const std::size_t count = last - first;
         if (count <= Table::kLeafIntervals) {
-            return leaf(first, last);
+            return leaf(first);
         }
         const auto wanted = static_cast<unsigned>(std::bit_width(count - 1));
         const unsigned bits = std::min(size_bits, std::clamp(wanted, kMinNodeBits, kMaxNodeBits));
@@ -283,18 +287,18 @@ class TableBuilder {
         for (std::size_t i = 0; i < std::size_t{1} << bits; ++i) {
             const std::uint64_t from = begin + (std::uint64_t{i} << shift);
             const std::uint64_t to = from + (std::uint64_t{1} << shift);
-            while (first + 1 < last && address_of(table_.intervals_[first + 1]) <= from) {
+            while (first + 1 < last && firsts_[first + 1] <= from) {
                 ++first;
             }
             std::size_t end = first + 1;
-            while (end < last && address_of(table_.intervals_[end]) < to) {
+            while (end < last && firsts_[end] < to) {
                 ++end;
             }
             const Table::Slot slot = node(from, shift, first, end);
             table_.slots_[at + i] = slot;
             first = end - 1;
         }
-        return {static_cast<std::uint32_t>(at), static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(shift), 0};
+        return {static_cast<std::uint32_t>(at), static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(shift)};
     }
 
     /// Cuts the block into 1 << bits parts. False: a part has more intervals than a line.
@@ -313,7 +317,7 @@ class TableBuilder {
             }
             lines.push_back(line(first, last));
         }
-        const std::size_t count = table_.intervals_.size();
+        const std::size_t count = firsts_.size();
         lines.push_back(line(0, 1));
         lines.push_back(line(count - 1, count));
         table_.lines_ = std::move(lines);
@@ -324,28 +328,17 @@ class TableBuilder {
 
     /// How many intervals begin at or before `address`.
     std::size_t begun_at(std::uint64_t address) const {
-        const auto& intervals = table_.intervals_;
-        const auto next = std::upper_bound(intervals.begin(), intervals.end(), address,
-                                           [](std::uint64_t a, const Table::Interval& b) { return a < address_of(b); });
-        return static_cast<std::size_t>(next - intervals.begin());
+        return static_cast<std::size_t>(std::upper_bound(firsts_.begin(), firsts_.end(), address) - firsts_.begin());
     }
 
     Table::Line line(std::size_t first, std::size_t last) const {
         Table::Line line;
         for (std::size_t i = 0; i < Table::kLeafIntervals; ++i) {
-            const std::size_t next = first + i + 1;
-            line.lead[i] = table_.intervals_[std::min(next, last) - 1].lead;
-            line.behind[i] = next < last ? table_.intervals_[next].first : Table::in_order(0xffffffff);
+            const Table::Interval& interval = table_.intervals_[std::min(first + i, last - 1)];
+            line.lead[i] = interval.lead;
+            line.last[i] = first + i < last - 1 ? interval.last : Table::in_order(0xffffffff);
         }
         return line;
-    }
-
-    /// A lookup reads whole leaves.
-    void pad() {
-        const Lead lead = table_.intervals_.back().lead;
-        for (std::size_t i = 1; i < Table::kLeafIntervals; ++i) {
-            table_.intervals_.push_back({Table::in_order(0xffffffff), lead});
-        }
     }
 
     void shrink() {
@@ -360,6 +353,7 @@ class TableBuilder {
 
     const Policy& policy_;
     std::vector<Placed> placed_;
+    std::vector<std::uint32_t> firsts_;  ///< address of each interval
     unsigned root_bits_ = 0;
     std::vector<Open> stack_;
     std::map<Choice, std::uint32_t> alone_;  ///< where they are in choices_

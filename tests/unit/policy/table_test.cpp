@@ -174,6 +174,22 @@ TEST(Table, LargeTablesGiveTheSameAnswers) {
     }
 }
 
+/// Intervals that end with the last address, in leaves that are full and in some that are not.
+TEST(Table, TheLastAddressesAreTheLastIntervals) {
+    for (std::uint32_t hosts = 1; hosts < 300; hosts += hosts < 20 ? 1 : 37) {
+        Policy policy{{}, {9}};
+        for (std::uint32_t i = 0; i < hosts; ++i) {
+            policy.rules.push_back({.correspondent = Ipv4Prefix::of(Ipv4Address{0xffffffff - 2 * i}, 32),
+                                    .uplinks = {static_cast<Label>(1 + i % 3)}});
+        }
+        const auto table = Table::compile(policy);
+        ASSERT_TRUE(table.ok());
+        for (std::uint32_t below = 0; below < 2 * hosts + 2; ++below) {
+            ASSERT_NO_FATAL_FAILURE(expect_same(policy, *table, {Ipv4Address{0xffffffff - below}, 17, true, 53}));
+        }
+    }
+}
+
 TEST(Table, EntriesAreDistinctAndInOrder) {
     const auto table =
         Table::compile({{rule("10.1.0.0/16", {1}, 6), rule("10.0.0.0/8", {2}), rule("10.1.0.0/16", {3})}, {4}});

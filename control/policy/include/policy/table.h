@@ -145,26 +145,22 @@ class Table {
     static constexpr std::int32_t in_order(std::uint32_t address) noexcept {
         return static_cast<std::int32_t>(address ^ 0x80000000U);
     }
-    /// A stretch of addresses, up to the next one's `first`, that share one candidate list (`lists_` has it).
+    /// A stretch of addresses, behind the one before it, that share one candidate list (`lists_` has it).
     struct Interval {
-        std::int32_t first;  ///< in_order
-        Lead lead;           ///< of the list's choices
+        std::int32_t last;  ///< in_order
+        Lead lead;          ///< of the list's choices
     };
     /// Where the search goes on. `bits` > 0: `at` is the first of 1 << bits slots, chosen by the address bits above
-    /// `shift`. `bits` == 0: the interval is one of those from `at` on, half as many more as zeros are below `last`'s
-    /// bit.
+    /// `shift`. `bits` == 0: the interval is one of kLeafIntervals from `at` on.
     struct Slot {
         std::uint32_t at = 0;
         std::uint8_t bits = 0;
         std::uint8_t shift = 0;
-        std::uint16_t last = 1;
     };
     /// The intervals of a part of a small table's addresses.
     struct alignas(64) Line {
-        /// Where those behind the first begin, in_order. The last one is never read as such; none is behind the last
-        /// address.
-        std::array<std::int32_t, kLeafIntervals> behind;
-        std::array<Lead, kLeafIntervals> lead;  ///< as in Interval
+        std::array<std::int32_t, kLeafIntervals> last;  ///< as in Interval; the last address where there is none
+        std::array<Lead, kLeafIntervals> lead;
     };
     /// Half a cache line, so that none takes two.
     struct alignas(32) Held {
@@ -180,17 +176,17 @@ class Table {
     const Slot* root_of(std::uint32_t address) const noexcept;
     const Slot* leaf_below(const Slot* slot, std::uint32_t address) const noexcept;
     std::size_t interval_of(const Slot& leaf, std::uint32_t address) const noexcept;
-    template <class Start>
-    static unsigned behind(const Start* starts, std::uint32_t address) noexcept;
+    template <class Last>
+    static unsigned passed(const Last* lasts, std::uint32_t address) noexcept;
 #if defined(__SSE2__)
-    static __m128i four(const Interval* starts) noexcept;
-    static __m128i four(const std::int32_t* starts) noexcept;
+    static __m128i four(const Interval* lasts) noexcept;
+    static __m128i four(const std::int32_t* lasts) noexcept;
 #else
-    static std::int32_t start_of(const Interval& interval) noexcept {
-        return interval.first;
+    static std::int32_t last_of(const Interval& interval) noexcept {
+        return interval.last;
     }
-    static std::int32_t start_of(std::int32_t start) noexcept {
-        return start;
+    static std::int32_t last_of(std::int32_t last) noexcept {
+        return last;
     }
 #endif
 
@@ -226,37 +222,41 @@ class Table::Cursor {
 };
 
 #if defined(__SSE2__)
-[[gnu::always_inline]] inline __m128i Table::four(const Interval* starts) noexcept {
-    const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(starts));
-    const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(starts + 2));
+[[gnu::always_inline]] inline __m128i Table::four(const Interval* lasts) noexcept {
+    const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(lasts));
+    const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(lasts + 2));
     return _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
 }
 
-[[gnu::always_inline]] inline __m128i Table::four(const std::int32_t* starts) noexcept {
-    return _mm_load_si128(reinterpret_cast<const __m128i*>(starts));
+[[gnu::always_inline]] inline __m128i Table::four(const std::int32_t* lasts) noexcept {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(lasts));
 }
 #endif
 
-/// Which of eight starts, in order, are behind `address`: bits 2i and 2i + 1, the i-th. Looks at all eight, whatever
-/// their count: a search that ends where it finds costs more in mispredicted branches.
-template <class Start>
-[[gnu::always_inline]] inline unsigned Table::behind(const Start* starts, std::uint32_t address) noexcept {
+/// How many of eight intervals, in order, end before `address`. Looks at all eight, whatever their count: a search that
+/// ends where it finds costs more in mispredicted branches.
+template <class Last>
+[[gnu::always_inline]] inline unsigned Table::passed(const Last* lasts, std::uint32_t address) noexcept {
 #if defined(__SSE2__)
     const __m128i wanted = _mm_set1_epi32(in_order(address));
-    return static_cast<unsigned>(_mm_movemask_epi8(
-        _mm_packs_epi32(_mm_cmpgt_epi32(four(starts), wanted), _mm_cmpgt_epi32(four(starts + 4), wanted))));
+    const auto twice = static_cast<unsigned>(_mm_movemask_epi8(
+        _mm_packs_epi32(_mm_cmpgt_epi32(wanted, four(lasts)), _mm_cmpgt_epi32(wanted, four(lasts + 4)))));
+#if defined(__POPCNT__)
+    return static_cast<unsigned>(std::popcount(twice)) / 2;
 #else
-    unsigned after = 0;
+    return static_cast<unsigned>(std::countr_one(twice)) / 2;
+#endif
+#else
+    unsigned count = 0;
     for (std::size_t i = 0; i < kLeafIntervals; ++i) {
-        after |= (start_of(starts[i]) > in_order(address) ? 3U : 0U) << 2 * i;
+        count += in_order(address) > last_of(lasts[i]) ? 1 : 0;
     }
-    return after;
+    return count;
 #endif
 }
 
 [[gnu::always_inline]] inline Lead Table::lead_in(const Line& line, std::uint32_t address) noexcept {
-    constexpr unsigned kLast = 1U << 2 * (kLeafIntervals - 1);
-    return line.lead[static_cast<unsigned>(__builtin_ctz(behind(line.behind.data(), address) | kLast)) / 2];
+    return line.lead[passed(line.last.data(), address)];
 }
 
 template <class Search>
@@ -286,10 +286,9 @@ template <class Search>
     return slot;
 }
 
-/// The interval of the leaf that `address` is in, the last one of those that do not begin behind it.
+/// The interval of the leaf that `address` is in. Those behind the leaf's own end behind `address`, too.
 [[gnu::always_inline]] inline std::size_t Table::interval_of(const Slot& leaf, std::uint32_t address) const noexcept {
-    const unsigned after = behind(&intervals_[leaf.at], address) >> 2;  // the first one begins before all of the leaf
-    return leaf.at + static_cast<unsigned>(__builtin_ctz(after | leaf.last)) / 2;  // `last` is never 0
+    return leaf.at + passed(&intervals_[leaf.at], address);
 }
 
 [[gnu::always_inline]] inline Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
