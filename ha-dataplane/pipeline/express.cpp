@@ -13,6 +13,7 @@
 #include "pipeline/pipeline.h"
 #include "plain_beginning.h"
 #include "prefetch.h"
+#include "usual_descriptor.h"
 
 namespace homeward::pipeline {
 namespace {
@@ -21,9 +22,9 @@ constexpr unsigned kEthernet = sizeof(EthernetHeader);
 /// Packets that take each step together: as many lines, and translations of their addresses, are asked for at once.
 constexpr unsigned kGroup = kAhead;
 
-/// What the device did not find right.
-[[gnu::noinline]] bool checked_here(const rte_mbuf& mbuf, const Ipv4Header& ip) {
-    if ((mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
+/// What the device did not find right, or what is not as with the burst's first.
+[[gnu::noinline]] bool plain_otherwise(const rte_mbuf& mbuf, const Ipv4Header& ip, const UsualDescriptor& usual) {
+    if (!usual.is_like(mbuf) || (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
         return false;
     }
     const std::uint64_t checked = mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
@@ -32,17 +33,16 @@ constexpr unsigned kGroup = kAhead;
 
 /// One segment, our MAC, IPv4 without options, not a fragment, all there, header checksum right. Not: its length
 /// suffices for the header.
-[[gnu::always_inline]] inline bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, const PlainBeginning& ours) {
+[[gnu::always_inline]] inline bool plain(const rte_mbuf& mbuf, const std::uint8_t* frame, const PlainBeginning& ours,
+                                         const UsualDescriptor& usual) {
     const auto& ip = *reinterpret_cast<const Ipv4Header*>(frame + kEthernet);
     // A shorter frame is looked at beyond its end, in its buffer, and then found to be too short for its length.
-    if (mbuf.nb_segs != 1 || !ours.is_of(frame) ||
-        (ip.fragment.raw() & be16{Ipv4Header::kMoreFragments | Ipv4Header::kOffset}.raw()) != 0 ||
+    if (!ours.is_of(frame) || (ip.fragment.raw() & be16{Ipv4Header::kMoreFragments | Ipv4Header::kOffset}.raw()) != 0 ||
         ip.total_length.host() + kEthernet > mbuf.data_len) [[unlikely]] {
         return false;
     }
-    constexpr std::uint64_t kAnyBad = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
-    if ((mbuf.ol_flags & (kAnyBad | RTE_MBUF_F_RX_IP_CKSUM_GOOD)) != RTE_MBUF_F_RX_IP_CKSUM_GOOD) [[unlikely]] {
-        return checked_here(mbuf, ip);
+    if (!usual.is_of(mbuf)) [[unlikely]] {
+        return plain_otherwise(mbuf, ip, usual);
     }
     return true;  // of the transport header the device knows nothing bad
 }
@@ -83,6 +83,8 @@ template <bool kIndexed>
 void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     leaving_ = {frames, 0};
     const PlainBeginning ours{shared_->ports[port].mac};
+    const UsualDescriptor usual{*frames[0]};
+    lent_ = usual.lent();
     constexpr unsigned kLag = (kIndexed ? 2 : 1) * kGroup;
     const auto group_at = [count](unsigned at) { return Group{std::min(at, count), std::min(at + kGroup, count)}; };
     unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
@@ -92,7 +94,7 @@ void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count
         }
         if (at < count) [[likely]] {
             ask(frames, group_at(at), count);
-            sort(group_at(at), ours);
+            sort(group_at(at), ours, usual);
         }
         if (kIndexed && at >= kGroup) {
             descend_policies(group_at(at - kGroup));
@@ -116,25 +118,75 @@ void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count
 template <bool kIndexed>
 [[gnu::always_inline]] inline unsigned Pipeline::send(Group group, std::uint16_t port, rte_mbuf** frames,
                                                       unsigned done) {
-    for (unsigned i = group.begin; i < group.end; ++i) {
-        const Express& packet = express_[i];
-        if (packet.lane == Express::Lane::general) [[unlikely]] {
+    if (done == group.begin && group.end - group.begin == kGroup) [[likely]] {
+        if (all_take(group, Express::Lane::encap)) {
+            done = send_encap<kIndexed>(done);
+        } else if (all_take(group, Express::Lane::decap)) {
+            done = send_decap(done);
+        }
+        if (done == group.end) [[likely]] {
+            return done;
+        }
+    }
+    return send_mixed<kIndexed>(group, port, frames, done);
+}
+
+/// Of a full group.
+[[gnu::always_inline]] inline bool Pipeline::all_take(Group group, Express::Lane lane) const {
+    std::uint64_t lanes = 0;
+    static_assert(sizeof lanes == kGroup * sizeof(Express::Lane));
+    std::memcpy(&lanes, &lanes_[group.begin], sizeof lanes);
+    return lanes == static_cast<std::uint64_t>(lane) * 0x0101010101010101;
+}
+
+/// A full group that takes one lane, as far as its packets leave by it. Out of the way, so that their registers are
+/// for nothing else.
+template <bool kIndexed>
+[[gnu::noinline]] unsigned Pipeline::send_encap(unsigned begin) {
+    const Express* packet = &express_[begin];
+    const Express* const end = packet + kGroup;
+    std::uint32_t bytes = 0;
+    while (packet != end && express_encap<kIndexed>(*packet, bytes)) {
+        ++packet;
+    }
+    const auto sent = static_cast<unsigned>(packet - &express_[begin]);
+    carried_.down.add(sent, bytes);
+    return begin + sent;
+}
+
+[[gnu::noinline]] unsigned Pipeline::send_decap(unsigned begin) {
+    const Express* packet = &express_[begin];
+    const Express* const end = packet + kGroup;
+    std::uint32_t bytes = 0;
+    while (packet != end && express_decap(*packet, bytes)) {
+        ++packet;
+    }
+    const auto sent = static_cast<unsigned>(packet - &express_[begin]);
+    carried_.up.add(sent, bytes);
+    return begin + sent;
+}
+
+/// Any group, from `done` or its beginning on.
+template <bool kIndexed>
+[[gnu::noinline]] unsigned Pipeline::send_mixed(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done) {
+    for (unsigned i = std::max(group.begin, done); i < group.end; ++i) {
+        if (lanes_[i] == Express::Lane::general) {
             continue;
         }
-        if (done != i) [[unlikely]] {
+        if (done != i) {
             push_leaving(done);
             run_general(port, Source::wire, frames + done, i - done);
             leaving_.begin = done = i;
         }
-        done += send_express<kIndexed>(packet) ? 1U : 0U;
+        const Express& packet = express_[i];
+        const bool up = lanes_[i] == Express::Lane::decap;
+        std::uint32_t bytes = 0;
+        if (up ? express_decap(packet, bytes) : express_encap<kIndexed>(packet, bytes)) {
+            (up ? carried_.up : carried_.down).add(1, bytes);
+            ++done;
+        }
     }
     return done;
-}
-
-/// False: the packet is as it came, for the general stages.
-template <bool kIndexed>
-[[gnu::always_inline]] inline bool Pipeline::send_express(const Express& packet) {
-    return packet.lane == Express::Lane::encap ? express_encap<kIndexed>(packet) : express_decap(packet);
 }
 
 /// Those before `end`, with everything that was pushed before them in front.
@@ -164,7 +216,7 @@ void Pipeline::count_carried() {
     each(group, [&](std::size_t i) {
         Express& packet = express_[i];
         packet.table = nullptr;
-        if (packet.lane != Express::Lane::encap) {
+        if (lanes_[i] != Express::Lane::encap) {
             return;
         }
         const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
@@ -212,19 +264,21 @@ void Pipeline::count_carried() {
 }
 
 /// By the headers alone.
-[[gnu::always_inline]] inline void Pipeline::sort(Group group, const PlainBeginning& ours) {
+[[gnu::always_inline]] inline void Pipeline::sort(Group group, const PlainBeginning& ours,
+                                                  const UsualDescriptor& usual) {
     for (unsigned i = group.begin; i < group.end; ++i) {
         Express& packet = express_[i];
         const auto* begin = reinterpret_cast<const std::uint8_t*>(packet.ip) - kEthernet;
-        packet.lane =
-            packet.binding != nullptr && plain(*packet.mbuf, begin, ours) ? sort_plain(packet) : Express::Lane::general;
+        lanes_[i] = tables::Directory::Reader::has_page(packet.binding) && plain(*packet.mbuf, begin, ours, usual)
+                        ? sort_plain(packet)
+                        : Express::Lane::general;
     }
 }
 
 [[gnu::always_inline]] inline Express::Lane Pipeline::sort_plain(Express& packet) const {
     const Ipv4Header& ip = *packet.ip;
     packet.length = ip.total_length.host();
-    if (ip.destination == home_agent_) {
+    if (ip.destination == home_agent_) [[unlikely]] {  // the way down is the longer one: it has no jump here
         return sort_tunnelled(packet, reinterpret_cast<const TunnelHeaders&>(ip));
     }
     // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where the
@@ -278,8 +332,9 @@ void Pipeline::open_egress(std::uint16_t number, wire::Ipv4Address next_hop) {
     egress_.outer = OuterFrame{egress_.header, shared_->settings};
     egress_.checksum_offload = port.tx_checksum_offload;
     egress_.udp_offload = port.tx_udp_offload;
-    egress_.pseudo_sum = port.tx_checksum_offload && shared_->settings.udp_checksum == ipc::Checksum::compute;
-    egress_.tunnel_flags = port.tx_checksum_offload ? tunnel_flags(true, egress_.pseudo_sum) : 0;
+    const bool summed = port.tx_checksum_offload && shared_->settings.udp_checksum == ipc::Checksum::compute;
+    egress_.summed_mtu = summed ? egress_.tunnel_mtu : 0;
+    egress_.tunnel_flags = lent_ | (port.tx_checksum_offload ? tunnel_flags(true, summed) : 0);
     egress_.list = &output_->tx[number];
     output_->tx_ports |= 1U << number;
 }

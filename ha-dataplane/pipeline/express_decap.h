@@ -55,7 +55,7 @@ namespace homeward::pipeline {
 }
 
 /// Tunnel data from frame to frame. False: the packet is as it came.
-[[gnu::always_inline]] inline bool Pipeline::express_decap(const Express& packet) {
+[[gnu::always_inline]] inline bool Pipeline::express_decap(const Express& packet, std::uint32_t& bytes) {
     rte_mbuf& mbuf = *packet.mbuf;
     auto& headers = *reinterpret_cast<TunnelHeaders*>(packet.ip);
     auto& inner = *reinterpret_cast<Ipv4Header*>(&headers + 1);
@@ -68,8 +68,8 @@ namespace homeward::pipeline {
         return false;
     }
     decrement_ttl(inner);
-    forget_offloads(mbuf);
-    carried_.up.add(length);
+    mbuf.ol_flags = lent_;
+    bytes += length;
     std::memcpy(reinterpret_cast<std::uint8_t*>(&inner) - sizeof(EthernetHeader), &egress_.header,
                 sizeof egress_.header);
     leave(mbuf, sizeof headers, static_cast<unsigned>(sizeof(EthernetHeader)) + length);

@@ -31,9 +31,11 @@ namespace homeward::pipeline {
 
 /// A source that somebody outside has.
 [[gnu::always_inline]] inline bool Pipeline::may_come_from(const Ipv4Header& ip) const {
-    return ip.source != home_agent_ &&
-           (routes_.foreign(ip.source) ||
-            (ip.from().is_unicast() && routes_.lookup(ip.from()).kind() != tables::RouteKind::local));
+    if (routes_.foreign(ip.source)) [[likely]] {
+        return true;
+    }
+    return ip.from().is_unicast() && ip.source != home_agent_ &&
+           routes_.lookup(ip.from()).kind() != tables::RouteKind::local;
 }
 
 /// What is not inlined here and below is so that the loop's registers go to what nearly every packet needs.
@@ -80,14 +82,15 @@ template <bool kIndexed>
             .uplink = uplink};
 }
 
-/// Puts the tunnel's headers and the Ethernet header in front and sends the packet by `egress_`. `kSummed`: the device
+/// Puts the tunnel's headers and the Ethernet header in front; the packet leaves by `egress_`. `kSummed`: the device
 /// computes both checksums.
 template <bool kSummed>
 [[gnu::always_inline]] inline void Pipeline::enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length,
                                                           tables::UplinkWord uplink) {
+    decrement_ttl(ip);
     auto* begin = reinterpret_cast<std::uint8_t*>(&ip) - OuterFrame::kSize;
     egress_.outer.write<kSummed>(begin, outer_of(ip, length, uplink));
-    forget_offloads(mbuf, egress_.tunnel_flags);
+    mbuf.ol_flags = egress_.tunnel_flags;
     if (kSummed || egress_.checksum_offload) {
         mbuf.tx_offload = kTunnelOffload;
     }
@@ -98,19 +101,23 @@ template <bool kSummed>
     }
 }
 
-[[gnu::noinline]] inline void Pipeline::enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length,
+/// False: it is too long.
+[[gnu::noinline]] inline bool Pipeline::enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length,
                                                               tables::UplinkWord uplink) {
+    if (length > egress_.tunnel_mtu) {
+        return false;
+    }
     enter_tunnel<false>(mbuf, ip, length, uplink);
+    return true;
 }
 
 /// A packet to a node from frame to frame. False: the packet is as it came.
 template <bool kIndexed>
-[[gnu::always_inline]] inline bool Pipeline::express_encap(const Express& packet) {
+[[gnu::always_inline]] inline bool Pipeline::express_encap(const Express& packet, std::uint32_t& bytes) {
     rte_mbuf& mbuf = *packet.mbuf;
     Ipv4Header& ip = *packet.ip;
     const unsigned length = packet.length;
-    if (!may_enter_tunnel_plainly(ip, length) || !may_come_from(ip) || mbuf.data_off < sizeof(TunnelHeaders))
-        [[unlikely]] {
+    if (!may_enter_tunnel_plainly(ip, length) || !may_come_from(ip)) [[unlikely]] {
         return false;
     }
     const Chosen chosen = choose<kIndexed>(packet, ip.from());
@@ -118,16 +125,12 @@ template <bool kIndexed>
         return false;
     }
     find_egress(chosen.uplink.wire_care_of(), packet);
-    if (length > egress_.tunnel_mtu) [[unlikely]] {
+    if (length <= egress_.summed_mtu) [[likely]] {
+        enter_tunnel<true>(mbuf, ip, length, chosen.uplink);
+    } else if (!enter_tunnel_unsummed(mbuf, ip, length, chosen.uplink)) {
         return false;
     }
-    decrement_ttl(ip);
-    carried_.down.add(length);
-    if (egress_.pseudo_sum) [[likely]] {
-        enter_tunnel<true>(mbuf, ip, length, chosen.uplink);
-    } else {
-        enter_tunnel_unsummed(mbuf, ip, length, chosen.uplink);
-    }
+    bytes += length;
     return true;
 }
 

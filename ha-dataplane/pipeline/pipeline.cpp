@@ -52,7 +52,7 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     for (unsigned i = 0; i < count && i < kAhead; ++i) {
         prefetch_headers(frames[i]);
     }
-    if (origin == Origin::wire && shared_->settled && express_lane_) {
+    if (origin == Origin::wire && shared_->settled && express_lane_ && count != 0) {
         run_in_order(port, frames, count);
     } else {
         run_general(port, origin == Origin::wire ? Source::wire : Source::kernel, frames, count);

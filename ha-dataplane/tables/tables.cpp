@@ -55,10 +55,16 @@ std::uint16_t Tables::port_named(std::string_view name) const noexcept {
 }
 
 void Tables::set_settings(const ipc::Settings& settings) {
+    const bool settled = shared().settled;
+    const wire::Ipv4Address before{shared().settings.home_agent};
     auto next = std::make_unique<Shared>(shared());
     next->settings = settings;
     next->settled = true;
+    routes_.claim(wire::Ipv4Address{settings.home_agent});
     publish(std::move(next));
+    if (settled) {
+        routes_.release(before);
+    }
     for_each_bound([this](Binding& binding, wire::Ipv4Address) {
         refresh_mtu(binding, binding.order.load(std::memory_order_relaxed));
     });

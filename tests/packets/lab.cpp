@@ -158,6 +158,12 @@ rte_mbuf* Lab::receive(const Bytes& frame) {
     if (mbuf == nullptr) {
         throw std::runtime_error{"the lab has no buffer left"};
     }
+    if (!in_turn.empty()) {
+        const Descriptor& descriptor = in_turn[received_++ % in_turn.size()];
+        headroom = descriptor.headroom;
+        rx_flags = descriptor.flags;
+        lent_buffers = descriptor.lent;
+    }
     if (lent_buffers) {
         lend(mbuf, returned_buffers);
     }

@@ -112,6 +112,13 @@ class Lab {
 
     std::vector<Emitted> emitted;
     std::vector<pipeline::Request> requests;
+    /// What a driver makes of a frame it receives.
+    struct Descriptor {
+        unsigned headroom = RTE_PKTMBUF_HEADROOM;
+        std::uint64_t flags = 0;
+        bool lent = false;
+    };
+    std::vector<Descriptor> in_turn;           ///< of received frames; empty: the three below, of all of them
     unsigned headroom = RTE_PKTMBUF_HEADROOM;  ///< of received frames
     std::uint64_t rx_flags = 0;                ///< of received frames
     bool lent_buffers = false;                 ///< the driver's own, not the pool's
@@ -119,6 +126,8 @@ class Lab {
 
   private:
     rte_mbuf* receive(const Bytes& frame);
+
+    std::size_t received_ = 0;
 
     tables::Tables tables_{1};
     ipc::Settings settings_;

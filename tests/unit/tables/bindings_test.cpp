@@ -52,11 +52,30 @@ TEST_F(BindingsTest, FoundByIndex) {
     EXPECT_FALSE(slot(kHome + 1)->bound());
     EXPECT_EQ(slot(kHome + BindingPage::kBindings), nullptr) << "its page was never needed";
     EXPECT_EQ(slot(0x0b010005), nullptr) << "nor any of its first octet";
+    const Directory::Reader reader = tables.directory().reader();
+    EXPECT_EQ(reader.home_slot(Ipv4Address{kHome}), slot());
+    EXPECT_TRUE(Directory::Reader::has_page(slot()));
+    EXPECT_FALSE(Directory::Reader::has_page(reader.home_slot(Ipv4Address{kHome + BindingPage::kBindings})));
+    EXPECT_FALSE(Directory::Reader::has_page(reader.home_slot(Ipv4Address{0xffffffff})));
     EXPECT_EQ(tables.bindings(), 1U);
     EXPECT_TRUE(tables.remove_binding(Ipv4Address{kHome}));
     EXPECT_FALSE(tables.remove_binding(Ipv4Address{kHome}));
     EXPECT_FALSE(slot()->bound());
     EXPECT_EQ(tables.bindings(), 0U);
+}
+
+/// Nobody outside has the home agent's address, whatever the routes say.
+TEST_F(BindingsTest, TheHomeAgentsAddressIsClaimed) {
+    const auto foreign = [this](std::uint32_t address) {
+        return tables.routes().reader().foreign(wire::be32{address});
+    };
+    EXPECT_FALSE(foreign(0x0a000001));
+    EXPECT_TRUE(foreign(0xc0000201));
+    for (int i = 0; i < 2; ++i) {  // the same again
+        tables.set_settings({.home_agent = 0xc0000201});
+        EXPECT_TRUE(foreign(0x0a000001));
+        EXPECT_FALSE(foreign(0xc0000201));
+    }
 }
 
 /// Half of an installation, or of a removal, must not look like a node without a policy.

@@ -63,6 +63,14 @@ TEST(Routes, ForeignIsNobodysOfOurs) {
     routes.put(prefix("192.168.0.1/32"), Route{RouteKind::unicast, 1});  // no longer ours
     EXPECT_TRUE(foreign("192.0.2.1"));
     EXPECT_FALSE(foreign("127.0.0.1"));
+
+    routes.claim(*Ipv4Address::parse("192.0.2.1"));  // ours, though no route says so
+    EXPECT_FALSE(foreign("192.0.2.1"));
+    routes.put(prefix("192.168.0.1/32"), Route{RouteKind::local});
+    routes.remove(prefix("192.168.0.1/32"));
+    EXPECT_FALSE(foreign("192.0.2.1"));
+    routes.release(*Ipv4Address::parse("192.0.2.1"));
+    EXPECT_TRUE(foreign("192.0.2.1"));
 }
 
 /// What the reader's first look says of an octet follows its routes: one for all of it, several, one again.

@@ -37,9 +37,8 @@ struct alignas(64) Express {
 
     rte_mbuf* mbuf = nullptr;
     Ipv4Header* ip = nullptr;
-    const tables::Binding* binding = nullptr;
-    std::uint32_t length = 0;  ///< of the IP packet
-    Lane lane = Lane::general;
+    const tables::Binding* binding = nullptr;  ///< or no place at all: Directory::Reader::has_page
+    std::uint32_t length = 0;                  ///< of the IP packet
     // Only while policies are looked up in advance.
     const policy::Table* table = nullptr;  ///< encap: the large one in which `lead` is looked up; null: none
     policy::Table::Cursor cursor;
@@ -63,18 +62,18 @@ struct Egress {
     std::uint32_t next_hop = 0;
     std::uint32_t mtu = 0;         ///< bytes of IP packet; 0: the express lane cannot use it
     std::uint32_t tunnel_mtu = 0;  ///< the same for a packet that is to go into a tunnel
+    std::uint32_t summed_mtu = 0;  ///< the same if the port is to compute the tunnel's checksums, both; else 0
     TxList* list = nullptr;
     EthernetHeader header{};
     OuterFrame outer;                ///< the same header and a tunnel's
-    std::uint64_t tunnel_flags = 0;  ///< of a packet behind `outer`: what the port is to compute
+    std::uint64_t tunnel_flags = 0;  ///< of a packet behind `outer`, all of them
     bool checksum_offload = false;   ///< the port computes IPv4 and UDP checksums
     bool udp_offload = false;        ///< UDP's at least
-    bool pseudo_sum = false;         ///< and is to compute UDP's
 
     /// No packet has a way out any more. The rest is written again before it is read.
     void forget() noexcept {
         gateway_route = route = kNoRoute;
-        mtu = tunnel_mtu = 0;
+        mtu = tunnel_mtu = summed_mtu = 0;
     }
 };
 
@@ -90,9 +89,9 @@ struct Tally {
     std::uint32_t packets = 0;
     std::uint32_t bytes = 0;
 
-    void add(unsigned length) noexcept {
-        ++packets;
-        bytes += length;
+    void add(std::uint32_t more, std::uint32_t more_bytes) noexcept {
+        packets += more;
+        bytes += more_bytes;
     }
 };
 

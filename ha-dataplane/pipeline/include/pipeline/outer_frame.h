@@ -37,18 +37,19 @@ class OuterFrame {
     /// pseudo header's sum, to which a device adds the rest.
     template <bool kPseudoSum>
     [[gnu::always_inline]] void write(std::uint8_t* at, const Packet& packet) const noexcept {
-        // Raw values: the bytes as they are stored. Kept in registers throughout.
+        // Raw values: the bytes as they are stored. In an order in which each is done with before the next is needed:
+        // they stay in registers.
         const auto care_of = static_cast<std::uint32_t>(packet.uplink.bits() >> 32);
         const auto port = static_cast<std::uint32_t>(packet.uplink.bits()) & 0xffff0000;
+        std::memcpy(at, head_, sizeof head_);
+        store(at + 34, source_port_ | port);
+        store(at + 30, care_of);
         const std::uint32_t udp_length =
             __builtin_bswap16(static_cast<std::uint16_t>(packet.length - sizeof(Ipv4Header)));
         const std::uint32_t sum = kPseudoSum ? pseudo_sum_of(care_of, udp_length) : 0;
-        std::memcpy(at, head_, sizeof head_);
-        store(at + 15, packet.tos);
-        store(at + 16, __builtin_bswap16(packet.length));
-        store(at + 30, care_of);
-        store(at + 34, source_port_ | port);
         store(at + 38, tail_ | (sum | udp_length));
+        store(at + 16, __builtin_bswap16(packet.length));
+        store(at + 15, packet.tos);
     }
 
   private:

@@ -25,6 +25,7 @@
 namespace homeward::pipeline {
 
 class PlainBeginning;
+class UsualDescriptor;
 
 enum class Origin : std::uint8_t {
     wire,    ///< received by the port
@@ -97,20 +98,24 @@ class Pipeline {
     template <class Visit>
     static void each(Group group, const Visit& visit);
     void ask(rte_mbuf** frames, Group group, unsigned count);
-    void sort(Group group, const PlainBeginning& ours);
+    void sort(Group group, const PlainBeginning& ours, const UsualDescriptor& usual);
     Express::Lane sort_plain(Express& packet) const;
     Express::Lane sort_tunnelled(const Express& packet, const TunnelHeaders& headers) const;
     void count_carried();
     template <bool kIndexed>
     unsigned send(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
+    bool all_take(Group group, Express::Lane lane) const;
     template <bool kIndexed>
-    bool send_express(const Express& packet);
+    unsigned send_encap(unsigned begin);
+    unsigned send_decap(unsigned begin);
+    template <bool kIndexed>
+    unsigned send_mixed(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
     void begin_policies(Group group);
     void descend_policies(Group group);
     void settle_policies(Group group);
     bool leads_outside(const Ipv4Header& inner) const;
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
-    bool express_decap(const Express& packet);
+    bool express_decap(const Express& packet, std::uint32_t& bytes);
     policy::Lead search(wire::Ipv4Address source, const policy::Table& table);
     template <bool kIndexed>
     policy::Lead lead_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
@@ -118,11 +123,11 @@ class Pipeline {
     template <bool kIndexed>
     Chosen choose(const Express& packet, wire::Ipv4Address source);
     template <bool kIndexed>
-    bool express_encap(const Express& packet);
+    bool express_encap(const Express& packet, std::uint32_t& bytes);
     OuterFrame::Packet outer_of(const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     template <bool kSummed>
     void enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
-    void enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
+    bool enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     void find_egress(be32 to, const Express& packet);
     void change_egress(wire::Ipv4Address to, const Express& packet);
     void push_leaving(unsigned end);
@@ -244,6 +249,7 @@ class Pipeline {
     const tables::Shared* shared_ = nullptr;
     Output* output_ = nullptr;
     std::uint64_t now_ = 0;
+    std::uint64_t lent_ = 0;  ///< flags that all of its express packets have, and keep
     unsigned packet_count_ = 0;
     be32 home_agent_;
     be16 tunnel_port_;
@@ -253,11 +259,12 @@ class Pipeline {
     Carried carried_;                      ///< by this call in the express lane, not yet in the counters
     Egress egress_;                        ///< the last way out that a packet of this call took
     std::array<Express, kBurst> express_;  ///< of this call's frames
-    PacketList tunnelled_;                 ///< tunnel data for us
-    PacketList arrived_;                   ///< IPv4 whose destination is to be looked at
-    PacketList downlink_;                  ///< to a bound home address
-    PacketList transit_;                   ///< to be routed
-    Leaving leaving_;                      ///< by `egress_`, and not in its list yet
+    std::array<Express::Lane, kBurst> lanes_;
+    PacketList tunnelled_;  ///< tunnel data for us
+    PacketList arrived_;    ///< IPv4 whose destination is to be looked at
+    PacketList downlink_;   ///< to a bound home address
+    PacketList transit_;    ///< to be routed
+    Leaving leaving_;       ///< by `egress_`, and not in its list yet
 
     // The worker's own, for good.
     const tables::Tables& tables_;
