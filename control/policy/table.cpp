@@ -258,11 +258,7 @@ class TableBuilder {
     void index_block(std::uint32_t low, std::uint32_t high) {
         const auto bits = static_cast<unsigned>(std::bit_width(low ^ high));
         table_.block_ = static_cast<std::uint32_t>(std::uint64_t{low} >> bits << bits);
-        std::size_t first = 0;
-        while (first + 1 < firsts_.size() && firsts_[first + 1] <= table_.block_) {
-            ++first;
-        }
-        const Table::Slot root = node(table_.block_, bits, first, firsts_.size());
+        const Table::Slot root = node(table_.block_, bits, begun_at(table_.block_) - 1, firsts_.size());
         if (root.bits == 0) {
             table_.slots_.push_back(root);
         }

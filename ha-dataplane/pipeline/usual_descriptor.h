@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "pipeline/headers.h"
+#include "pipeline/packet.h"
 
 namespace homeward::pipeline {
 
@@ -14,11 +15,9 @@ namespace homeward::pipeline {
 /// another; what else there may be in a descriptor costs more to look at.
 class UsualDescriptor {
   public:
-    static constexpr std::uint64_t kAnyBad = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
-    static constexpr std::uint64_t kLent = RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
-
     explicit UsualDescriptor(const rte_mbuf& first) noexcept : flags_(first.ol_flags) {
         constexpr std::uint64_t kGood = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+        constexpr std::uint64_t kAnyBad = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD;
         if (has_place(first) && (flags_ & (kAnyBad | kGood)) == kGood) {
             place_ = place_of(first);
         }

@@ -48,10 +48,12 @@ struct Packet {
     }
 };
 
-/// What the driver noted on receipt does not hold for what the packet becomes. Where its buffer lies still does:
-/// drivers may lend buffers of their own, and freeing depends on that.
-inline void forget_offloads(rte_mbuf& mbuf, std::uint64_t instead = 0) noexcept {
-    mbuf.ol_flags = (mbuf.ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) | instead;
+/// Flags of a buffer that is not the pool's: drivers may lend their own, and freeing depends on that.
+inline constexpr std::uint64_t kLent = RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+
+/// What the driver noted on receipt does not hold for what the packet becomes. Where its buffer lies still does.
+inline void forget_offloads(rte_mbuf& mbuf) noexcept {
+    mbuf.ol_flags &= kLent;
 }
 
 /// Lengths of the headers in front of an outer UDP header, as the device wants them told.
