@@ -216,11 +216,11 @@ void Pipeline::count_carried() {
     each(group, [&](std::size_t i) {
         Express& packet = express_[i];
         packet.table = nullptr;
-        if (lanes_[i] != Express::Lane::encap) {
+        if (lanes_[i] != Express::Lane::encap) [[unlikely]] {
             return;
         }
         const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
-        if (policy != nullptr && !policy->table.small()) {
+        if (policy != nullptr && !policy->table.small()) [[likely]] {
             packet.table = &policy->table;
             packet.cursor = policy->table.begin(packet.ip->from());
         }
@@ -229,7 +229,7 @@ void Pipeline::count_carried() {
 
 [[gnu::noinline]] void Pipeline::descend_policies(Group group) {
     each(group, [&](std::size_t i) {
-        if (Express& packet = express_[i]; packet.table != nullptr) {
+        if (Express& packet = express_[i]; packet.table != nullptr) [[likely]] {
             packet.table->descend(packet.cursor);
         }
     });
@@ -237,8 +237,8 @@ void Pipeline::count_carried() {
 
 [[gnu::noinline]] void Pipeline::settle_policies(Group group) {
     each(group, [&](std::size_t i) {
-        if (Express& packet = express_[i]; packet.table != nullptr) {
-            packet.lead = packet.table->settle(packet.cursor);
+        if (Express& packet = express_[i]; packet.table != nullptr) [[likely]] {
+            packet.lead = policy::Table::settle(packet.cursor);
             large_seen_ = true;
         }
     });

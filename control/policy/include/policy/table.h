@@ -114,7 +114,7 @@ class Table {
     class Cursor;
     Cursor begin(wire::Ipv4Address correspondent) const noexcept;
     void descend(Cursor& cursor) const noexcept;
-    Lead settle(const Cursor& cursor) const noexcept;
+    static Lead settle(const Cursor& cursor) noexcept;
     /// `first` of a table that is in lines; of another one, what `search()` gives.
     template <class Search>
     Lead first_or(wire::Ipv4Address correspondent, const Search& search) const noexcept;
@@ -215,10 +215,10 @@ class Table::Cursor {
   private:
     friend class Table;
 
-    Cursor(std::uint32_t address, const Slot* slot) : address_(address), slot_(slot) {}
+    Cursor(std::uint32_t address, const Slot* slot) : address_(address), at_(slot) {}
 
     std::uint32_t address_ = 0;
-    const Slot* slot_ = nullptr;
+    const void* at_ = nullptr;  ///< a Slot; from `descend` on the first Interval of its leaf
 };
 
 #if defined(__SSE2__)
@@ -293,24 +293,25 @@ template <class Search>
 
 [[gnu::always_inline]] inline Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
     const Cursor cursor{correspondent.host(), root_of(correspondent.host())};
-    __builtin_prefetch(cursor.slot_);
+    __builtin_prefetch(cursor.at_);
     return cursor;
 }
 
 [[gnu::always_inline]] inline void Table::descend(Cursor& cursor) const noexcept {
-    cursor.slot_ = leaf_below(cursor.slot_, cursor.address_);
-    const Interval* leaf = &intervals_[cursor.slot_->at];
+    const Interval* leaf = &intervals_[leaf_below(static_cast<const Slot*>(cursor.at_), cursor.address_)->at];
     __builtin_prefetch(leaf);
     __builtin_prefetch(leaf + kLeafIntervals - 1);  // leaves begin anywhere in a line
+    cursor.at_ = leaf;
 }
 
-[[gnu::always_inline]] inline Lead Table::settle(const Cursor& cursor) const noexcept {
-    return intervals_[interval_of(*cursor.slot_, cursor.address_)].lead;
+[[gnu::always_inline]] inline Lead Table::settle(const Cursor& cursor) noexcept {
+    const auto* leaf = static_cast<const Interval*>(cursor.at_);
+    return leaf[passed(leaf, cursor.address_)].lead;
 }
 
 [[gnu::always_inline]] inline Lead Table::search(wire::Ipv4Address correspondent) const noexcept {
     const std::uint32_t address = correspondent.host();
-    return settle({address, leaf_below(root_of(address), address)});
+    return intervals_[interval_of(*leaf_below(root_of(address), address), address)].lead;
 }
 
 [[gnu::always_inline]] inline Lead Table::first(wire::Ipv4Address correspondent) const noexcept {

@@ -44,6 +44,7 @@ struct alignas(64) Express {
     policy::Table::Cursor cursor;
     policy::Lead lead;  ///< to the first choice for the source
 };
+static_assert(sizeof(Express) == 64);
 
 /// By which uplink a packet goes to its node.
 struct Chosen {
