@@ -317,8 +317,7 @@ class TableBuilder {
         lines.push_back(line(0, 1));
         lines.push_back(line(count - 1, count));
         table_.lines_ = std::move(lines);
-        table_.part_shift_ = static_cast<std::uint8_t>(shift);
-        table_.parts_ = std::uint64_t{1} << bits;
+        table_.parts_ = {table_.block_, std::uint32_t{1} << bits, shift};
         return true;
     }
 

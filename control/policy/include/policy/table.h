@@ -157,6 +157,22 @@ class Table {
         std::uint8_t bits = 0;
         std::uint8_t shift = 0;
     };
+    /// How a small table's block is cut into equal parts, in one word: what many packets read comes by one load.
+    class Parts {
+      public:
+        Parts() = default;
+        /// Of the block that begins at `block`; `shift`: address bits below the choice of a part.
+        Parts(std::uint32_t block, std::uint32_t count, unsigned shift) noexcept
+            : word_(std::uint64_t{block} << 32 | count << 8 | shift) {}
+
+        /// 0: it is not cut.
+        std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(word_) >> 8; }
+        /// Not less than the count of an address outside.
+        std::uint64_t of(std::uint32_t address) const noexcept { return (word_ >> 32 ^ address) >> (word_ & 0x3f); }
+
+      private:
+        std::uint64_t word_ = 0;
+    };
     /// The intervals of a part of a small table's addresses.
     struct alignas(64) Line {
         std::array<std::int32_t, kLeafIntervals> last;  ///< as in Interval; the last address where there is none
@@ -194,8 +210,7 @@ class Table {
     std::uint8_t root_shift_ = 0;   ///< address bits below the choice of a root slot
     bool small_ = true;             ///< at most kSmallIntervals
     std::uint64_t root_slots_ = 0;  ///< slots_[0, root_slots_) are the block's
-    std::uint64_t parts_ = 0;       ///< lines_[0, parts_) are the block's, the last two of what is below and above it
-    std::uint8_t part_shift_ = 0;   ///< address bits below the choice of a part
+    Parts parts_;                   ///< lines_[0, parts_.count()) are theirs, the last two of what is below and above
     std::vector<Line> lines_;
     std::array<Slot, 2> outside_;  ///< of the addresses below and above the block
     std::vector<Slot> slots_;
@@ -263,11 +278,12 @@ template <class Search>
 [[gnu::always_inline]] inline Lead Table::first_or(wire::Ipv4Address correspondent,
                                                    const Search& search) const noexcept {
     const std::uint32_t address = correspondent.host();
-    const std::uint64_t part = std::uint64_t{address ^ block_} >> part_shift_;
-    if (part < parts_) [[likely]] {
+    const Parts parts = parts_;
+    const std::uint64_t part = parts.of(address);
+    if (part < parts.count()) [[likely]] {
         return lead_in(lines_[part], address);
     }
-    return parts_ == 0 ? search() : lead_in(lines_[parts_ + (address < block_ ? 0 : 1)], address);
+    return parts.count() == 0 ? search() : lead_in(lines_[parts.count() + (address < block_ ? 0U : 1U)], address);
 }
 
 [[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {
