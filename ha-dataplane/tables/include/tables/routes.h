@@ -118,8 +118,7 @@ class Routes {
 
 class Routes::Reader {
   public:
-    explicit Reader(const Routes& routes) noexcept
-        : root_(routes.root_.get()), octets_(routes.octets_.data()), foreign_(routes.foreign_.data()) {}
+    explicit Reader(const Routes& routes) noexcept : routes_(&routes) {}
 
     [[gnu::always_inline]] Route lookup(wire::Ipv4Address address) const noexcept {
         const std::uint64_t cell = first_cell(wire::be32{address.host()});
@@ -130,36 +129,34 @@ class Routes::Reader {
     }
     /// A quick answer for nearly every source: unicast, and none of our own addresses, claimed or with a local route.
     /// False: it must be looked up.
-    [[gnu::always_inline]] bool foreign(const wire::be32& address) const noexcept {
-        return foreign_[*reinterpret_cast<const std::uint8_t*>(&address)].load(std::memory_order_relaxed);
+    [[gnu::always_inline]] bool foreign(wire::be32 address) const noexcept {
+        return routes_->foreign_[address.raw() & 0xff].load(std::memory_order_relaxed);
     }
     /// Inlined before the compiler finds that a function with nothing but a prefetch in it has no effect. Reads only
     /// the first two bytes of an address that may go on in another line.
     [[gnu::always_inline]] void prefetch(const wire::be32& address) const noexcept {
         std::uint16_t half = 0;
         std::memcpy(&half, &address, sizeof half);
-        if (octets_[half & 0xff].load(std::memory_order_relaxed) == 0) [[unlikely]] {
-            __builtin_prefetch(&root_[wire::be16::from_raw(half).host()]);
+        if (routes_->octets_[half & 0xff].load(std::memory_order_relaxed) == 0) [[unlikely]] {
+            __builtin_prefetch(&routes_->root_[wire::be16::from_raw(half).host()]);
         }
     }
     /// What `lookup` gives when it is the octet's, else 0.
     [[gnu::always_inline]] std::uint64_t octet_cell(wire::be32 address) const noexcept {
-        return octets_[address.raw() & 0xff].load(std::memory_order_acquire);
+        return routes_->octets_[address.raw() & 0xff].load(std::memory_order_acquire);
     }
     /// What `lookup` gives when it is the octet's or in the first step's cell, else no route's word.
     [[gnu::always_inline]] std::uint64_t first_cell(wire::be32 address) const noexcept {
         const std::uint64_t cell = octet_cell(address);
         if (cell == 0) [[unlikely]] {
-            return root_[wire::be16::from_raw(static_cast<std::uint16_t>(address.raw())).host()].load(
+            return routes_->root_[wire::be16::from_raw(static_cast<std::uint16_t>(address.raw())).host()].load(
                 std::memory_order_acquire);
         }
         return cell;
     }
 
   private:
-    const Cell* root_;
-    const Cell* octets_;
-    const std::atomic<bool>* foreign_;
+    const Routes* routes_;
 };
 
 inline Routes::Reader Routes::reader() const noexcept {
