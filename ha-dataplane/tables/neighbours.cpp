@@ -39,6 +39,7 @@ void Neighbours::put(std::uint16_t port, wire::Ipv4Address address, const MacAdd
     }
     entry->word.store(NeighbourWord{mac, state}.bits(), std::memory_order_release);
     entry->key.store(key, std::memory_order_release);
+    note_change();
 }
 
 void Neighbours::remove(std::uint16_t port, wire::Ipv4Address address) {
@@ -46,6 +47,7 @@ void Neighbours::remove(std::uint16_t port, wire::Ipv4Address address) {
     if (entry.word.load(std::memory_order_relaxed) != 0) {
         entry.word.store(0, std::memory_order_release);
         --live_;
+        note_change();
     }
 }
 

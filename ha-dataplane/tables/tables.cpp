@@ -35,6 +35,7 @@ Tables::~Tables() {
 }
 
 void Tables::publish(std::unique_ptr<Shared> next) {
+    next->number = shared().number + 1;
     Shared* old = shared_.exchange(next.release(), std::memory_order_acq_rel);
     quiescence_.retire([old] { delete old; });
 }

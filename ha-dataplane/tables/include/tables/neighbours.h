@@ -70,6 +70,10 @@ class Neighbours {
         }
     }
 
+    /// Counts what `lookup` may see, a moment after it may: who remembers an answer and reads the same number as
+    /// before asking, has an old answer for no more than that moment.
+    std::uint32_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
+
     // Writer.
     void put(std::uint16_t port, wire::Ipv4Address address, const MacAddress& mac, NeighbourState state);
     void remove(std::uint16_t port, wire::Ipv4Address address);
@@ -91,12 +95,14 @@ class Neighbours {
     static std::uint32_t hash(std::uint64_t key) noexcept {
         return static_cast<std::uint32_t>((key * 0x9e3779b97f4a7c15ULL) >> 32);
     }
+    void note_change() noexcept { changes_.fetch_add(1, std::memory_order_release); }
     static Array* make(std::uint32_t size);
     static Entry& find(Array& array, std::uint64_t key) noexcept;
     void grow();
 
     Quiescence& quiescence_;
     std::atomic<Array*> array_;
+    std::atomic<std::uint32_t> changes_{0};
     std::size_t used_ = 0;  ///< writer only: keys in the array, cleared ones too
     std::size_t live_ = 0;  ///< writer only
 };

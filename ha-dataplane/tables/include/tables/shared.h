@@ -35,6 +35,7 @@ struct HomeNetwork {
 
 /// What changes rarely: replaced whole, immutable once published.
 struct Shared {
+    std::uint32_t number = 0;  ///< of those published; a pointer may come again
     ipc::Settings settings;
     bool settled = false;  ///< settings were given: until then no packet is tunnel data or goes into a tunnel
     std::array<Port, kMaxPorts> ports;
