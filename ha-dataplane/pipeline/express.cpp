@@ -11,9 +11,11 @@
 #include "express_decap.h"
 #include "express_encap.h"
 #include "pipeline/pipeline.h"
-#include "plain_beginning.h"
+#include "pipeline/plain_beginning.h"
+#include "pipeline/usual_descriptor.h"
 #include "prefetch.h"
-#include "usual_descriptor.h"
+#include "quad_decap.h"
+#include "quad_encap.h"
 
 namespace homeward::pipeline {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 constexpr unsigned kEthernet = sizeof(EthernetHeader);
 /// Packets that take each step together: as many lines, and translations of their addresses, are asked for at once.
 constexpr unsigned kGroup = kAhead;
+static_assert(Pipeline::kBurst % kGroup == 0 && kGroup % kQuad == 0);
 
 /// What the device did not find right, or what is not as with the burst's first.
 [[gnu::noinline]] bool plain_otherwise(const rte_mbuf& mbuf, const Ipv4Header& ip, const UsualDescriptor& usual) {
@@ -49,8 +52,7 @@ constexpr unsigned kGroup = kAhead;
 
 /// Tunnel data that carries IPv4 and has no number.
 bool plain_tunnel_data(const TunnelHeader& tunnel) {
-    constexpr TunnelHeader kPlain = {HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {}};
-    return std::bit_cast<std::uint32_t>(tunnel) == std::bit_cast<std::uint32_t>(kPlain);
+    return std::bit_cast<std::uint32_t>(tunnel) == kPlainTunnelData;
 }
 
 }  // namespace
@@ -77,16 +79,17 @@ void Pipeline::run_in_order(std::uint16_t port, rte_mbuf** frames, unsigned coun
     return indexed_ ? run_lagging<true>(port, frames, count) : run_lagging<false>(port, frames, count);
 }
 
-/// A group of packets is sorted, then one that was sorted before is sent. `kIndexed`: large policies are looked up on
-/// the way, a step for each group in between.
+/// What a group of packets needs is asked for, then the group two before it is sent. `kIndexed`: large policies are
+/// looked up on the way, a step for each group in between.
 template <bool kIndexed>
 void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count) {
     leaving_ = {frames, 0};
-    const PlainBeginning ours{shared_->ports[port].mac};
-    const UsualDescriptor usual{*frames[0]};
-    lent_ = usual.lent();
-    constexpr unsigned kLag = (kIndexed ? 2 : 1) * kGroup;
+    ours_ = PlainBeginning{shared_->ports[port].mac};
+    usual_ = UsualDescriptor{*frames[0]};
+    side_by_side_ = usual_.may_be_read_ahead();
+    constexpr unsigned kLag = 2 * kGroup;
     const auto group_at = [count](unsigned at) { return Group{std::min(at, count), std::min(at + kGroup, count)}; };
+    expect(frames, group_at(0));
     unsigned done = 0;  // frames before it are dealt with; the ones from it on wait for a general run
     for (unsigned at = 0; at < count + kLag; at += kGroup) {
         if (kIndexed && at >= kGroup) {
@@ -94,7 +97,6 @@ void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count
         }
         if (at < count) [[likely]] {
             ask(frames, group_at(at), count);
-            sort(group_at(at), ours, usual);
         }
         if (kIndexed && at >= kGroup) {
             descend_policies(group_at(at - kGroup));
@@ -118,52 +120,48 @@ void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count
 template <bool kIndexed>
 [[gnu::always_inline]] inline unsigned Pipeline::send(Group group, std::uint16_t port, rte_mbuf** frames,
                                                       unsigned done) {
-    if (done == group.begin && group.end - group.begin == kGroup) [[likely]] {
-        if (all_take(group, Express::Lane::encap)) {
-            done = send_encap<kIndexed>(done);
-        } else if (all_take(group, Express::Lane::decap)) {
-            done = send_decap(done);
+    const unsigned step = side_by_side_ ? kQuad : kGroup;
+    for (unsigned at = group.begin; at < group.end; at += step) {
+        if (side_by_side_ && done == at && group.end - at >= kQuad) [[likely]] {
+            at = done =
+                up_in(at) != 0 ? send_decap(frames, {at, group.end}) : send_encap<kIndexed>(frames, {at, group.end});
+            if (done == group.end) [[likely]] {
+                return done;
+            }
         }
-        if (done == group.end) [[likely]] {
-            return done;
-        }
+        const Group rest{at, std::min(at + step, group.end)};
+        sort(frames, rest);
+        done = send_mixed<kIndexed>(rest, port, frames, done);
     }
-    return send_mixed<kIndexed>(group, port, frames, done);
+    return done;
 }
 
-/// Of a full group.
-[[gnu::always_inline]] inline bool Pipeline::all_take(Group group, Express::Lane lane) const {
-    std::uint64_t lanes = 0;
-    static_assert(sizeof lanes == kGroup * sizeof(Express::Lane));
-    std::memcpy(&lanes, &lanes_[group.begin], sizeof lanes);
-    return lanes == static_cast<std::uint64_t>(lane) * 0x0101010101010101;
-}
-
-/// A full group that takes one lane, as far as its packets leave by it. Out of the way, so that their registers are
-/// for nothing else.
+/// Whole quads of packets that may all take one lane, as far as they do and leave by it. Out of the way, so that their
+/// registers are for nothing else.
 template <bool kIndexed>
-[[gnu::noinline]] unsigned Pipeline::send_encap(unsigned begin) {
-    const Express* packet = &express_[begin];
-    const Express* const end = packet + kGroup;
-    std::uint32_t bytes = 0;
-    while (packet != end && express_encap<kIndexed>(*packet, bytes)) {
-        ++packet;
+[[gnu::noinline]] unsigned Pipeline::send_encap(rte_mbuf** frames, Group group) {
+    Quad bytes{};
+    unsigned at = group.begin;
+    while (at + kQuad <= group.end && up_in(at) == 0 && quad_encap<kIndexed>(frames + at, &express_[at], bytes)) {
+        at += kQuad;
     }
-    const auto sent = static_cast<unsigned>(packet - &express_[begin]);
-    carried_.down.add(sent, bytes);
-    return begin + sent;
+    carried_.down.add(at - group.begin, bytes[0] + bytes[1] + bytes[2] + bytes[3]);
+    return at;
 }
 
-[[gnu::noinline]] unsigned Pipeline::send_decap(unsigned begin) {
-    const Express* packet = &express_[begin];
-    const Express* const end = packet + kGroup;
-    std::uint32_t bytes = 0;
-    while (packet != end && express_decap(*packet, bytes)) {
-        ++packet;
+[[gnu::noinline]] unsigned Pipeline::send_decap(rte_mbuf** frames, Group group) {
+    Quad bytes{};
+    unsigned at = group.begin;
+    while (at + kQuad <= group.end && up_in(at) == 0xf && quad_decap(frames + at, &express_[at], bytes)) {
+        at += kQuad;
     }
-    const auto sent = static_cast<unsigned>(packet - &express_[begin]);
-    carried_.up.add(sent, bytes);
-    return begin + sent;
+    carried_.up.add(at - group.begin, bytes[0] + bytes[1] + bytes[2] + bytes[3]);
+    return at;
+}
+
+/// Of a quad, a bit for each packet that goes to the home agent's address.
+[[gnu::always_inline]] inline unsigned Pipeline::up_in(unsigned quad) const {
+    return up_[quad / kGroup] >> quad % kGroup & 0xf;
 }
 
 /// Any group, from `done` or its beginning on.
@@ -193,7 +191,11 @@ template <bool kIndexed>
 [[gnu::noinline]] void Pipeline::push_leaving(unsigned end) {
     rte_mbuf** from = leaving_.frames + leaving_.begin;
     const unsigned count = end - std::exchange(leaving_.begin, end);
-    const unsigned pushed = count == 0 ? 0 : egress_.list->push(from, count);
+    if (count == 0) {
+        return;
+    }
+    const unsigned pushed = output_->tx[egress_.port].push(from, count);
+    output_->tx_ports |= 1U << egress_.port;
     for (unsigned i = pushed; i < count; ++i) {
         drop(from[i], stats::Drop::output_full);
     }
@@ -216,7 +218,8 @@ void Pipeline::count_carried() {
     each(group, [&](std::size_t i) {
         Express& packet = express_[i];
         packet.table = nullptr;
-        if (lanes_[i] != Express::Lane::encap) [[unlikely]] {
+        const bool up = (up_[i / kGroup] >> i % kGroup & 1) != 0;
+        if (up || !tables::Directory::Reader::has_page(packet.binding)) [[unlikely]] {
             return;
         }
         const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
@@ -244,32 +247,48 @@ void Pipeline::count_carried() {
     });
 }
 
-/// For the headers of the next group, and for the line of each packet's binding: its place follows from an address that
-/// is where it is in every packet of the express lane. Of others it may be any place, or none.
-[[gnu::always_inline]] inline void Pipeline::ask(rte_mbuf** frames, Group group, unsigned count) {
-    each({group.end, std::min(group.end + kGroup, count)}, [frames](std::size_t i) { prefetch_headers(frames[i]); });
-    // At hand: for all that the compiler knows, what is written here is where they are kept.
-    const tables::Directory::Reader homes = directory_;
-    const be32 home_agent = home_agent_;
+/// For the headers of these frames.
+[[gnu::always_inline]] inline void Pipeline::expect(rte_mbuf** frames, Group group) {
     each(group, [&](std::size_t i) {
         auto* begin = rte_pktmbuf_mtod(frames[i], std::uint8_t*);
-        auto& ip = *reinterpret_cast<Ipv4Header*>(begin + kEthernet);
-        const auto& inner = *reinterpret_cast<const Ipv4Header*>(begin + kEthernet + sizeof(TunnelHeaders));
-        Express& packet = express_[i];
-        packet.mbuf = frames[i];
-        packet.ip = &ip;
-        packet.binding = homes.home_slot(ip.destination == home_agent ? inner.from() : ip.to());
-        rte_prefetch0(packet.binding);
+        rte_prefetch0(begin);
+        express_[i].ip = reinterpret_cast<Ipv4Header*>(begin + kEthernet);
     });
 }
 
+/// For the headers of the next group, and for the line of each packet's binding: its place follows from an address that
+/// is where it is in every packet of the express lane. Of others it may be any place, or none.
+[[gnu::always_inline]] inline void Pipeline::ask(rte_mbuf** frames, Group group, unsigned count) {
+    expect(frames, {group.end, std::min(group.end + kGroup, count)});
+    // At hand: for all that the compiler knows, what is written here is where they are kept.
+    const tables::Directory::Reader homes = directory_;
+    const be32 home_agent = home_agent_;
+    std::uint32_t tunnelled = 0;
+    each(group, [&](std::size_t i) {
+        const Ipv4Header& ip = *express_[i].ip;
+        const tables::Binding* binding = nullptr;
+        if (ip.destination == home_agent) {
+            const auto& inner = *reinterpret_cast<const Ipv4Header*>(reinterpret_cast<const TunnelHeaders*>(&ip) + 1);
+            binding = homes.home_slot(inner.from());
+            tunnelled |= 1U << (i - group.begin);
+            rte_prefetch0(&inner + 1);
+            routes_.prefetch(inner.destination);
+        } else {
+            binding = homes.home_slot(ip.to());  // what encapsulation writes is not asked for: stores do not wait
+        }
+        rte_prefetch0(binding);
+        express_[i].binding = binding;
+    });
+    up_[group.begin / kGroup] = static_cast<std::uint8_t>(tunnelled);
+}
+
 /// By the headers alone.
-[[gnu::always_inline]] inline void Pipeline::sort(Group group, const PlainBeginning& ours,
-                                                  const UsualDescriptor& usual) {
+[[gnu::noinline]] void Pipeline::sort(rte_mbuf** frames, Group group) {
     for (unsigned i = group.begin; i < group.end; ++i) {
         Express& packet = express_[i];
+        packet.mbuf = frames[i];
         const auto* begin = reinterpret_cast<const std::uint8_t*>(packet.ip) - kEthernet;
-        lanes_[i] = tables::Directory::Reader::has_page(packet.binding) && plain(*packet.mbuf, begin, ours, usual)
+        lanes_[i] = tables::Directory::Reader::has_page(packet.binding) && plain(*packet.mbuf, begin, ours_, usual_)
                         ? sort_plain(packet)
                         : Express::Lane::general;
     }
@@ -281,10 +300,6 @@ void Pipeline::count_carried() {
     if (ip.destination == home_agent_) [[unlikely]] {  // the way down is the longer one: it has no jump here
         return sort_tunnelled(packet, reinterpret_cast<const TunnelHeaders&>(ip));
     }
-    // Lines that nobody has touched so far and encapsulation will write: the one in front of the frame, where the
-    // tunnel's headers begin, and the descriptor's second one, with the lengths for the checksum offload.
-    __builtin_prefetch(reinterpret_cast<const std::uint8_t*>(&ip) - OuterFrame::kSize, 1);
-    rte_mbuf_prefetch_part2(packet.mbuf);
     return Express::Lane::encap;
 }
 
@@ -294,10 +309,28 @@ void Pipeline::count_carried() {
         headers.udp.destination_port != tunnel_port_ || !plain_tunnel_data(headers.tunnel)) {
         return Express::Lane::general;
     }
-    const auto& inner = *reinterpret_cast<const Ipv4Header*>(&headers + 1);
-    rte_prefetch0(&inner + 1);
-    routes_.prefetch(inner.destination);
     return Express::Lane::decap;
+}
+
+/// What was found in tables that have changed since is not.
+void Pipeline::remember_egress() {
+    const EgressSources now{shared_->number, neighbours_.changes()};
+    if (now != egress_sources_) [[unlikely]] {
+        egress_.forget();
+        parked_.forget();
+        egress_sources_ = now;
+    }
+}
+
+/// The packets of this call leave by different ways, or by a port that quads are not for: so may those behind them.
+[[gnu::cold, gnu::noinline]] bool Pipeline::leave_one_by_one() {
+    return side_by_side_ = false;
+}
+
+/// The same as `leads_to_egress`, by a gateway or without.
+[[gnu::noinline]] bool Pipeline::egress_leads_to(wire::Ipv4Address to) const {
+    const tables::Route route = routes_.lookup(to);
+    return egress_.leads(route, route.gateway() == wire::Ipv4Address{} ? to.host() : route.gateway().host());
 }
 
 /// `egress_` becomes the way to `to`, if it is not already: a route without a gateway leads to many next hops. What is
@@ -306,10 +339,14 @@ void Pipeline::change_egress(wire::Ipv4Address to, const Express& packet) {
     const tables::Route route = routes_.lookup(to);
     const std::uint32_t gateway = route.gateway().host();
     const std::uint32_t next_hop = gateway == 0 ? to.host() : gateway;
-    if (route.bits() == egress_.route && next_hop == egress_.next_hop) {
+    if (egress_.leads(route, next_hop)) {
         return;
     }
     push_leaving(static_cast<unsigned>(&packet - express_.data()));
+    std::swap(egress_, parked_);
+    if (egress_.leads(route, next_hop)) {
+        return;
+    }
     egress_.forget();
     egress_.route = route.bits();
     egress_.gateway_route = gateway == 0 ? Egress::kNoRoute : route.bits();
@@ -326,6 +363,7 @@ void Pipeline::open_egress(std::uint16_t number, wire::Ipv4Address next_hop) {
     if (!port.present || !port.up || neighbour.state() != tables::NeighbourState::reachable) {
         return;
     }
+    egress_.port = number;
     egress_.mtu = port.mtu;
     egress_.tunnel_mtu = port.mtu - std::min<std::uint32_t>(port.mtu, sizeof(TunnelHeaders));
     egress_.header = {neighbour.mac(), port.mac, be16{kEtherTypeIpv4}};
@@ -334,9 +372,7 @@ void Pipeline::open_egress(std::uint16_t number, wire::Ipv4Address next_hop) {
     egress_.udp_offload = port.tx_udp_offload;
     const bool summed = port.tx_checksum_offload && shared_->settings.udp_checksum == ipc::Checksum::compute;
     egress_.summed_mtu = summed ? egress_.tunnel_mtu : 0;
-    egress_.tunnel_flags = lent_ | (port.tx_checksum_offload ? tunnel_flags(true, summed) : 0);
-    egress_.list = &output_->tx[number];
-    output_->tx_ports |= 1U << number;
+    egress_.tunnel_flags = port.tx_checksum_offload ? tunnel_flags(true, summed) : 0;
 }
 
 }  // namespace homeward::pipeline

@@ -1,11 +1,19 @@
 #pragma once
 
+#include <homeward/tunnel.h>
+
+#include <bit>
+
 #include "checksum.h"
 #include "pipeline/pipeline.h"
 #include "way_out.h"
 
 /// The express lane's way up: of express.cpp's one loop, and inlined there.
 namespace homeward::pipeline {
+
+/// A tunnel header with IPv4 behind it and no number, as it lies in memory.
+constexpr std::uint32_t kPlainTunnelData =
+    std::bit_cast<std::uint32_t>(TunnelHeader{HOMEWARD_TUNNEL_TYPE_DATA, HOMEWARD_NEXT_HEADER_IPV4, {}});
 
 /// What the general stages alone deal with: options, fragments, ICMP (echoes), nesting, SYNs, our own tunnel port.
 [[gnu::always_inline]] inline bool may_leave_tunnel_plainly(const Ipv4Header& inner, unsigned length,
@@ -68,7 +76,7 @@ namespace homeward::pipeline {
         return false;
     }
     decrement_ttl(inner);
-    mbuf.ol_flags = lent_;
+    mbuf.ol_flags = usual_.lent();
     bytes += length;
     std::memcpy(reinterpret_cast<std::uint8_t*>(&inner) - sizeof(EthernetHeader), &egress_.header,
                 sizeof egress_.header);

@@ -30,12 +30,13 @@ namespace homeward::pipeline {
 }
 
 /// A source that somebody outside has.
-[[gnu::always_inline]] inline bool Pipeline::may_come_from(const Ipv4Header& ip) const {
-    if (routes_.foreign(ip.source)) [[likely]] {
-        return true;
-    }
-    return ip.from().is_unicast() && ip.source != home_agent_ &&
-           routes_.lookup(ip.from()).kind() != tables::RouteKind::local;
+[[gnu::always_inline]] inline bool Pipeline::may_come_from(be32 source) const {
+    return routes_.foreign(source) || may_be_foreign(wire::Ipv4Address{source});
+}
+
+[[gnu::cold, gnu::noinline]] inline bool Pipeline::may_be_foreign(wire::Ipv4Address source) const {
+    return source.is_unicast() && source != wire::Ipv4Address{home_agent_} &&
+           routes_.lookup(source).kind() != tables::RouteKind::local;
 }
 
 /// What is not inlined here and below is so that the loop's registers go to what nearly every packet needs.
@@ -54,12 +55,13 @@ template <bool kIndexed>
     return table.first_or(source, [&] { return search(source, table); });
 }
 
+/// In `order` of a binding whose way down is not the lane's.
+constexpr std::uint32_t kNotHere = tables::Binding::kSecondLine | tables::Binding::kNumbered | tables::Binding::kPlain;
+
 /// The uplink that the rule names, or the first of the node's order that is up.
 template <bool kIndexed>
 [[gnu::always_inline]] inline Chosen Pipeline::choose(const Express& packet, wire::Ipv4Address source) {
     const tables::Binding& binding = *packet.binding;
-    constexpr std::uint32_t kNotHere =
-        tables::Binding::kSecondLine | tables::Binding::kNumbered | tables::Binding::kPlain;
     if ((binding.order.load(std::memory_order_acquire) & kNotHere) != 0) [[unlikely]] {
         return {};
     }
@@ -90,7 +92,7 @@ template <bool kSummed>
     decrement_ttl(ip);
     auto* begin = reinterpret_cast<std::uint8_t*>(&ip) - OuterFrame::kSize;
     egress_.outer.write<kSummed>(begin, outer_of(ip, length, uplink));
-    mbuf.ol_flags = egress_.tunnel_flags;
+    mbuf.ol_flags = egress_.tunnel_flags | usual_.lent();
     if (kSummed || egress_.checksum_offload) {
         mbuf.tx_offload = kTunnelOffload;
     }
@@ -117,7 +119,7 @@ template <bool kIndexed>
     rte_mbuf& mbuf = *packet.mbuf;
     Ipv4Header& ip = *packet.ip;
     const unsigned length = packet.length;
-    if (!may_enter_tunnel_plainly(ip, length) || !may_come_from(ip)) [[unlikely]] {
+    if (!may_enter_tunnel_plainly(ip, length) || !may_come_from(ip.source)) [[unlikely]] {
         return false;
     }
     const Chosen chosen = choose<kIndexed>(packet, ip.from());

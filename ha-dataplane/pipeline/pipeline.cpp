@@ -38,7 +38,7 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     shared_ = &tables_.shared();
     output_ = &output;
     now_ = now;
-    egress_.forget();
+    remember_egress();
     home_agent_ = be32{shared_->settings.home_agent};
     tunnel_port_ = be16{shared_->settings.tunnel_port};
     tos_mask_ = shared_->settings.ecn == ipc::Ecn::normal ? 0xff : 0xfc;
@@ -49,12 +49,12 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
         }
         return;
     }
-    for (unsigned i = 0; i < count && i < kAhead; ++i) {
-        prefetch_headers(frames[i]);
-    }
     if (origin == Origin::wire && shared_->settled && express_lane_ && count != 0) {
         run_in_order(port, frames, count);
     } else {
+        for (unsigned i = 0; i < count && i < kAhead; ++i) {
+            prefetch_headers(frames[i]);
+        }
         run_general(port, origin == Origin::wire ? Source::wire : Source::kernel, frames, count);
     }
 }

@@ -4,11 +4,15 @@
 
 namespace homeward::pipeline {
 
+/// Whether `egress_` is the way to `to`, by a gateway.
+[[gnu::always_inline]] inline bool Pipeline::leads_to_egress(be32 to) const {
+    // A route's word names its gateway: equal words lead the same way.
+    return routes_.octet_cell(to) == egress_.gateway_route || routes_.first_cell(to) == egress_.gateway_route;
+}
+
 /// Makes `egress_` the way to `to`, for `packet`; its MTUs are 0 when there is none for the express lane.
 [[gnu::always_inline]] inline void Pipeline::find_egress(be32 to, const Express& packet) {
-    // A route's word names its gateway: equal words lead the same way.
-    if (routes_.octet_cell(to) != egress_.gateway_route && routes_.first_cell(to) != egress_.gateway_route)
-        [[unlikely]] {
+    if (!leads_to_egress(to)) [[unlikely]] {
         change_egress(wire::Ipv4Address{to}, packet);
     }
 }

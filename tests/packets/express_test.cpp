@@ -6,84 +6,10 @@
 #include <tuple>
 
 #include "lab.h"
+#include "random_frames.h"
 
 namespace lab {
 namespace {
-
-using Random = std::mt19937;
-
-unsigned below(Random& random, unsigned bound) {
-    return static_cast<unsigned>(random() % bound);
-}
-
-Address any_of(Random& random, std::initializer_list<Address> addresses) {
-    return addresses.begin()[below(random, static_cast<unsigned>(addresses.size()))];
-}
-
-Stack payload(Random& random, Address from, Address to) {
-    const std::string data(below(random, 8) == 0 ? 1400 + below(random, 90) : below(random, 60), 'x');
-    Ip ip{.src = from, .dst = to};
-    ip.tos = below(random, 3) == 0 ? static_cast<std::uint8_t>(random()) : std::uint8_t{0};
-    ip.ttl = static_cast<std::uint8_t>(below(random, 6) == 0 ? below(random, 3) : 64);
-    switch (below(random, 6)) {
-        case 0:
-            return ip / Tcp{.src = 443, .dst = 5000} / Raw{data};
-        case 1:
-            return ip / Tcp{.src = 80, .dst = 5000, .flags = 2} / Raw{data};
-        case 2:
-            return ip / Icmp{.type = 8} / Raw{data};
-        case 3:
-            return ip / Udp{.src = static_cast<std::uint16_t>(below(random, 3) == 0 ? 434 : 4000), .dst = 434} /
-                   Raw{data};
-        default:
-            return ip / Udp{.src = 53, .dst = 6000} / Raw{data};
-    }
-}
-
-/// A frame that may be in order, and the port it comes in by.
-std::tuple<std::uint16_t, Bytes> frame(Random& random) {
-    if (below(random, 2) == 0) {
-        const Address from = any_of(random, {kPeer, kPeer, kFar, kHomeAgent, kHomeOwn, kNode2, "127.0.0.1"});
-        const Address to = any_of(random, {kNode, kNode, kNode2, "158.132.10.14", kFar});
-        return {kHome, on_home_link(payload(random, from, to)).bytes()};
-    }
-    const Address home = any_of(random, {kNode, kNode, kNode2, kFar});
-    const Address to = any_of(random, {kPeer, kPeer, kFar, kNode2, kHomeAgent, "224.0.0.5", "158.132.10.255"});
-    const bool wlan = below(random, 2) == 0;
-    return {kAccess, uplink(payload(random, home, to), wlan ? kWlan : kCellular, wlan ? kWlanPort : kCellularPort,
-                            static_cast<std::uint8_t>(below(random, 5)))
-                         .bytes()};
-}
-
-/// One that the lane takes, unless it has the packet's last hop before it.
-std::tuple<std::uint16_t, Bytes> plain_frame(Random& random) {
-    const bool down = below(random, 2) == 0;
-    Ip ip{.src = down ? kPeer : kNode, .dst = down ? kNode : kPeer};
-    ip.ttl = static_cast<std::uint8_t>(below(random, 12) == 0 ? 1 : 64);
-    const Stack packet = ip / Udp{.src = 53, .dst = 6000} / Raw{std::string(below(random, 60), 'x')};
-    return down ? std::tuple{kHome, on_home_link(packet).bytes()}
-                : std::tuple{kAccess, uplink(packet, kWlan, kWlanPort).bytes()};
-}
-
-/// `most` changes: a byte of the headers, or the frame's length.
-void spoil(Random& random, Bytes& bytes, unsigned most) {
-    for (unsigned changes = below(random, most + 1); changes != 0; --changes) {
-        if (below(random, 8) == 0) {
-            bytes.resize(below(random, 2) == 0 ? below(random, static_cast<unsigned>(bytes.size()) + 1)
-                                               : bytes.size() + below(random, 20));
-        } else if (bytes.size() > 20) {
-            const unsigned at = below(random, std::min<unsigned>(90, static_cast<unsigned>(bytes.size())));
-            bytes[at] = static_cast<std::uint8_t>(random());
-            // A checksum that is wrong hides every other mistake from the stages behind it: often, mend it.
-            if (at >= 14 && at < 34 && below(random, 4) != 0) {
-                bytes[24] = bytes[25] = 0;
-                const std::uint16_t sum = harness::internet_checksum(&bytes[14], 20);
-                bytes[24] = static_cast<std::uint8_t>(sum >> 8);
-                bytes[25] = static_cast<std::uint8_t>(sum);
-            }
-        }
-    }
-}
 
 constexpr std::uint8_t kOurAddress[] = {192, 147, 23, 11};
 
@@ -266,7 +192,30 @@ const World kWorlds[] = {
      }},
 };
 
-class ExpressWorlds : public testing::TestWithParam<World> {};
+/// Devices check on receipt and compute checksums on the way out: then the lane takes four packets at a time.
+void let_devices_check(Lab& lab) {
+    lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    for (const std::uint16_t id : {kAccess, kHome}) {
+        tables::Port port = lab.port(id);
+        port.tx_checksum_offload = port.tx_udp_offload = true;
+        lab.tables().set_port(id, port);
+    }
+}
+
+/// A world, and whether devices check.
+class ExpressWorlds : public testing::TestWithParam<std::tuple<World, bool>> {};
+
+void compare(Lab& with, Lab& without, std::uint16_t port, const std::vector<Bytes>& frames) {
+    for (Lab* lab : {&with, &without}) {
+        lab->emitted.clear();
+        lab->requests.clear();
+        lab->run_burst(port, Origin::wire, frames);
+        lab->advance_ms(2000);  // budgets for errors and echoes are full again
+        lab->tick();
+    }
+    ASSERT_EQ(seen(with.emitted), seen(without.emitted)) << difference(with, without);
+    ASSERT_EQ(with.requests.size(), without.requests.size());
+}
 
 /// `plain`: mostly what the lane takes, so that it has groups of nothing else, and groups in which one gives up.
 void compare(Lab& with, Lab& without, unsigned burst, bool plain, Random& random) {
@@ -277,15 +226,7 @@ void compare(Lab& with, Lab& without, unsigned burst, bool plain, Random& random
         frames[port].push_back(std::move(bytes));
     }
     for (const std::uint16_t port : {kAccess, kHome}) {
-        for (Lab* lab : {&with, &without}) {
-            lab->emitted.clear();
-            lab->requests.clear();
-            lab->run_burst(port, Origin::wire, frames[port]);
-            lab->advance_ms(2000);  // budgets for errors and echoes are full again
-            lab->tick();
-        }
-        ASSERT_EQ(seen(with.emitted), seen(without.emitted)) << difference(with, without);
-        ASSERT_EQ(with.requests.size(), without.requests.size());
+        ASSERT_NO_FATAL_FAILURE(compare(with, without, port, frames[port]));
     }
 }
 
@@ -296,8 +237,13 @@ TEST_P(ExpressWorlds, OneByOneAndInBursts) {
     random.seed(seed);
     Lab with;
     Lab without{true, false};
-    GetParam().prepare(with);
-    GetParam().prepare(without);
+    const auto& [world, checked] = GetParam();
+    for (Lab* lab : {&with, &without}) {
+        if (checked) {
+            let_devices_check(*lab);
+        }
+        world.prepare(*lab);
+    }
     for (unsigned i = 0; i < 1500; ++i) {
         constexpr unsigned kBursts[] = {1, 2, 7, 20, 60};  // shorter and longer than a packet's way through the lane
         ASSERT_NO_FATAL_FAILURE(compare(with, without, kBursts[i % std::size(kBursts)], i % 2 == 1, random));
@@ -311,8 +257,155 @@ TEST_P(ExpressWorlds, OneByOneAndInBursts) {
     EXPECT_GT(with.count(Event::uplink_packets) + with.drops().size(), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Worlds, ExpressWorlds, testing::ValuesIn(kWorlds),
+INSTANTIATE_TEST_SUITE_P(Worlds, ExpressWorlds, testing::Combine(testing::ValuesIn(kWorlds), testing::Bool()),
+                         [](const auto& row) {
+                             return std::string{std::get<0>(row.param).name} +
+                                    (std::get<1>(row.param) ? "_checked_by_the_device" : "");
+                         });
+
+const World kChanges[] = {
+    {"another_gateway_mac", [](Lab& lab) { lab.neighbour(kAccess, kGateway, kNobodyMac); }},
+    {"another_correspondent_mac", [](Lab& lab) { lab.neighbour(kHome, kPeer, kNobodyMac); }},
+    {"gateway_stale", [](Lab& lab) { lab.neighbour(kAccess, kGateway, kGatewayMac, tables::NeighbourState::stale); }},
+    {"gateway_gone", [](Lab& lab) { lab.tables().neighbours().remove(kAccess, wire::Ipv4Address{kGateway.value}); }},
+    {"another_route",
+     [](Lab& lab) {
+         lab.neighbour(kHome, kPeer, kPeerMac);
+         lab.route("0.0.0.0/0", {tables::RouteKind::unicast, kHome, wire::Ipv4Address{kPeer.value}});
+     }},
+    {"no_route", [](Lab& lab) { lab.route("0.0.0.0/0", {tables::RouteKind::blackhole}); }},
+    {"port_down",
+     [](Lab& lab) {
+         tables::Port port = lab.port(kAccess);
+         port.up = false;
+         lab.tables().set_port(kAccess, port);
+     }},
+    {"another_port_mac",
+     [](Lab& lab) {
+         tables::Port port = lab.port(kHome);
+         port.mac[5] ^= 1;
+         lab.tables().set_port(kHome, port);
+     }},
+    {"smaller_port", [](Lab& lab) { lab.set_mtu(kAccess, 80); }},
+    {"no_checksums_by_the_port",
+     [](Lab& lab) {
+         tables::Port port = lab.port(kAccess);
+         port.tx_checksum_offload = false;
+         lab.tables().set_port(kAccess, port);
+     }},
+    {"no_udp_checksum",
+     [](Lab& lab) {
+         lab.settings().udp_checksum = ipc::Checksum::zero;
+         lab.apply_settings();
+     }},
+    {"ecn_normal",
+     [](Lab& lab) {
+         lab.settings().ecn = ipc::Ecn::normal;
+         lab.apply_settings();
+     }},
+    {"buffers_lent_by_the_driver", [](Lab& lab) { lab.lent_buffers = true; }},
+};
+
+/// The way out is remembered from call to call, but not what it was found in.
+class ExpressChanges : public testing::TestWithParam<World> {};
+
+TEST_P(ExpressChanges, AreSeenByTheNextBurst) {
+    Random random{std::random_device{}()};
+    const auto seed = static_cast<unsigned>(random());
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    random.seed(seed);
+    Lab with;
+    Lab without{true, false};
+    let_devices_check(with);
+    let_devices_check(without);
+    for (unsigned i = 0; i < 20; ++i) {
+        ASSERT_NO_FATAL_FAILURE(compare(with, without, 60, true, random));
+        if (i == 10) {
+            GetParam().prepare(with);
+            GetParam().prepare(without);
+        }
+    }
+    EXPECT_EQ(with.drops(), without.drops());
+    EXPECT_EQ(with.leaked(), without.leaked());
+}
+
+INSTANTIATE_TEST_SUITE_P(Changes, ExpressChanges, testing::ValuesIn(kChanges),
                          [](const auto& row) { return std::string{row.param.name}; });
+
+/// A wrong checksum hides what else is wrong.
+void mend(Bytes& bytes, std::size_t ip) {
+    bytes[ip + 10] = bytes[ip + 11] = 0;
+    const std::uint16_t sum = harness::internet_checksum(&bytes[ip], 20);
+    bytes[ip + 10] = static_cast<std::uint8_t>(sum >> 8);
+    bytes[ip + 11] = static_cast<std::uint8_t>(sum);
+}
+
+struct Kind {
+    const char* name;
+    std::uint16_t port;
+    Bytes frame;
+};
+
+std::vector<Kind> kinds() {
+    const Ip down{.src = kPeer, .dst = kNode}, up{.src = kNode, .dst = kFar}, to_the_link{.src = kNode, .dst = kPeer};
+    const Udp udp{.src = 53, .dst = 6000};
+    const Tcp tcp{.src = 443, .dst = 5000, .options = {2, 4, 5, 0xb4}};  // which a SYN's would be clamped
+    const Raw data{std::string(30, 'x')};
+    return {{"udp_down", kHome, on_home_link(down / udp / data).bytes()},
+            {"tcp_down", kHome, on_home_link(down / tcp / data).bytes()},
+            {"udp_up", kAccess, uplink(up / udp / data, kWlan, kWlanPort).bytes()},
+            {"tcp_up", kAccess, uplink(up / tcp / data, kWlan, kWlanPort).bytes()},
+            {"udp_to_the_link", kAccess, uplink(to_the_link / udp / data, kWlan, kWlanPort).bytes()}};
+}
+
+/// Of eight packets that the lane takes side by side, one at a time has one bit that is not as it should be.
+TEST(Express, EveryBitOfTheHeadersIsLookedAt) {
+    Lab with;
+    Lab without{true, false};
+    let_devices_check(with);
+    let_devices_check(without);
+    for (const auto& [name, port, right] : kinds()) {
+        const std::size_t headers = std::min<std::size_t>(right.size(), 14 + 20 + 12 + 20 + 20);
+        for (std::size_t bit = 0; bit < headers * 8; ++bit) {
+            for (const bool mended : {false, true}) {
+                std::vector<Bytes> burst(8, right);
+                Bytes& wrong = burst[bit % burst.size()];
+                wrong[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+                if (mended && port == kAccess) {
+                    mend(wrong, 14 + 32);
+                }
+                if (mended) {
+                    mend(wrong, 14);
+                }
+                ASSERT_NO_FATAL_FAILURE(compare(with, without, port, burst))
+                    << name << ": bit " << bit % 8 << " of byte " << bit / 8 << (mended ? ", sums mended" : "");
+            }
+        }
+    }
+    EXPECT_EQ(with.drops(), without.drops());
+}
+
+/// One of eight is longer than what it is to leave by takes.
+TEST(Express, OneOfEightIsTooLong) {
+    for (const std::uint16_t small : {kHome, kAccess}) {
+        for (unsigned size = 0; size < 60; ++size) {
+            Lab with;
+            Lab without{true, false};
+            for (Lab* lab : {&with, &without}) {
+                let_devices_check(*lab);
+                lab->set_mtu(small, 100);
+            }
+            for (const auto& [name, port, right] : kinds()) {
+                const bool down = port == kHome;
+                const Ip ip{.src = down ? kPeer : kNode, .dst = down ? kNode : kFar};
+                const Stack longer = ip / Udp{.src = 53, .dst = 6000} / Raw{std::string(20 + size, 'y')};
+                std::vector<Bytes> burst(8, right);
+                burst[size % 8] = (down ? on_home_link(longer) : uplink(longer, kWlan, kWlanPort)).bytes();
+                ASSERT_NO_FATAL_FAILURE(compare(with, without, port, burst)) << name << ' ' << size;
+            }
+        }
+    }
+}
 
 /// An error or a fragment in the middle of a burst does not let what is behind it go first.
 TEST(Express, KeepsTheOrderOfAFlow) {

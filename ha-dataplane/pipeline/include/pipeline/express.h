@@ -8,6 +8,7 @@
 #include "pipeline/outer_frame.h"
 #include "pipeline/output.h"
 #include "tables/binding.h"
+#include "tables/routes.h"
 
 namespace homeward::pipeline {
 
@@ -15,30 +16,34 @@ namespace homeward::pipeline {
 ///
 /// Theory of operation. Packets go through the lane in groups of eight. For each packet of a group its binding's line
 /// is asked for, whose place follows from one address, and the headers of the packet one group behind. Then the group
-/// is sorted by a look at the headers: tunnel data for us, a packet to a home address, or anything else. Then the group
-/// before it is judged, changed and sent. Large policies are looked up in between, a step a group. So the misses of one
-/// group pass while another is worked on, and those of a group pass together, translations of addresses above all: a
-/// prefetch waits for its own, and what is behind it waits too, but eight in a row wait at once. Many more than eight
+/// two before it is judged, changed and sent. Large policies are looked up in between, a step a group. So the misses of
+/// one group pass while others are worked on, and those of a group pass together, translations of addresses above all:
+/// a prefetch waits for its own, and what is behind it waits too, but eight in a row wait at once. Many more than eight
 /// would be more than the processor can hold.
+///
+/// Four packets that go one way, whose device checks and computes checksums, are judged and changed side by side
+/// (quad.h): most of what there is to do is the same for each, and what a processor has too little of are loads and
+/// stores, of which a quad needs half. When one of the four is not as the others, they are sorted by a look at their
+/// headers, tunnel data for us, a packet to a home address, or anything else, and go one by one.
 ///
 /// Every check of a packet precedes every change to it: when one fails, the packet is as it came and goes, with its
 /// neighbours of the same kind, through the general stages. Those alone know errors, fragments, options, ICMP, SYNs and
 /// whatever needs more than a word of state, and they alone name drops. The lane may therefore give up on any packet,
 /// but must never do with one what the stages would not: tests/packets compares the two.
 ///
-/// With the lines at hand the number of instructions is the cost (docs/performance.md has it); that is why what a run
-/// has in common (`Egress`, counters) is kept out of the packets' loops.
+/// With the lines at hand the cost is the number of loads and stores, and of instructions (docs/performance.md has
+/// both); that is why what a run has in common (`Egress`, counters) is kept out of the packets' loops.
 struct alignas(64) Express {
     enum class Lane : std::uint8_t {
-        general,
-        decap,  ///< tunnel data: `binding` is the inner source's
         encap,  ///< `binding` is the destination's
+        decap,  ///< tunnel data: `binding` is the inner source's
+        general,
     };
 
-    rte_mbuf* mbuf = nullptr;
+    rte_mbuf* mbuf = nullptr;  ///< once it is sorted
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;  ///< or no place at all: Directory::Reader::has_page
-    std::uint32_t length = 0;                  ///< of the IP packet
+    std::uint32_t length = 0;                  ///< of the IP packet, once it is sorted
     // Only while policies are looked up in advance.
     const policy::Table* table = nullptr;  ///< encap: the large one in which `lead` is looked up; null: none
     policy::Table::Cursor cursor;
@@ -52,8 +57,9 @@ struct Chosen {
     unsigned mtu = 0;  ///< of its tunnel; 0: there is no such uplink
 };
 
-/// Where a packet leaves, complete with its Ethernet header. Packets of a burst mostly leave the same way, so the last
-/// answer is kept for as long as one call of the pipeline takes.
+/// Where a packet leaves, complete with its Ethernet header. Packets mostly leave the way of the one before, or of
+/// those of the other direction, so the last two answers are kept for as long as what they were found in does not
+/// change.
 struct Egress {
     static constexpr std::uint64_t kNoRoute = 2;  ///< the bits of no route, nor of any cell in which one is looked for
 
@@ -64,18 +70,27 @@ struct Egress {
     std::uint32_t mtu = 0;         ///< bytes of IP packet; 0: the express lane cannot use it
     std::uint32_t tunnel_mtu = 0;  ///< the same for a packet that is to go into a tunnel
     std::uint32_t summed_mtu = 0;  ///< the same if the port is to compute the tunnel's checksums, both; else 0
-    TxList* list = nullptr;
+    std::uint16_t port = tables::kNoPort;
     EthernetHeader header{};
     OuterFrame outer;                ///< the same header and a tunnel's
-    std::uint64_t tunnel_flags = 0;  ///< of a packet behind `outer`, all of them
+    std::uint64_t tunnel_flags = 0;  ///< of a packet behind `outer`, besides those of its buffer
     bool checksum_offload = false;   ///< the port computes IPv4 and UDP checksums
     bool udp_offload = false;        ///< UDP's at least
 
+    /// Whether it is this way.
+    bool leads(tables::Route by, std::uint32_t to) const noexcept { return by.bits() == route && to == next_hop; }
     /// No packet has a way out any more. The rest is written again before it is read.
     void forget() noexcept {
         gateway_route = route = kNoRoute;
         mtu = tunnel_mtu = summed_mtu = 0;
     }
+};
+
+/// Of what an egress is found in beyond its route: numbers that change when it does.
+struct EgressSources {
+    std::uint32_t shared = 0, neighbours = 0;
+
+    friend bool operator==(const EgressSources&, const EgressSources&) = default;
 };
 
 /// From `begin` on, and as far as the express lane got without a packet for the general stages: frames of a call that

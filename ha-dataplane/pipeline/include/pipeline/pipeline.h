@@ -15,17 +15,19 @@
 #include "pipeline/headers.h"
 #include "pipeline/output.h"
 #include "pipeline/packet.h"
+#include "pipeline/plain_beginning.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/resend.h"
 #include "pipeline/token_bucket.h"
+#include "pipeline/usual_descriptor.h"
 #include "pipeline/waiting.h"
 #include "stats/counters.h"
 #include "tables/tables.h"
 
 namespace homeward::pipeline {
 
-class PlainBeginning;
-class UsualDescriptor;
+struct QuadFrames;
+struct QuadHeader;
 
 enum class Origin : std::uint8_t {
     wire,    ///< received by the port
@@ -98,16 +100,17 @@ class Pipeline {
     template <class Visit>
     static void each(Group group, const Visit& visit);
     void ask(rte_mbuf** frames, Group group, unsigned count);
-    void sort(Group group, const PlainBeginning& ours, const UsualDescriptor& usual);
+    void expect(rte_mbuf** frames, Group group);
+    void sort(rte_mbuf** frames, Group group);
     Express::Lane sort_plain(Express& packet) const;
     Express::Lane sort_tunnelled(const Express& packet, const TunnelHeaders& headers) const;
     void count_carried();
     template <bool kIndexed>
     unsigned send(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
-    bool all_take(Group group, Express::Lane lane) const;
+    unsigned up_in(unsigned quad) const;
     template <bool kIndexed>
-    unsigned send_encap(unsigned begin);
-    unsigned send_decap(unsigned begin);
+    unsigned send_encap(rte_mbuf** frames, Group group);
+    unsigned send_decap(rte_mbuf** frames, Group group);
     template <bool kIndexed>
     unsigned send_mixed(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
     void begin_policies(Group group);
@@ -119,7 +122,8 @@ class Pipeline {
     policy::Lead search(wire::Ipv4Address source, const policy::Table& table);
     template <bool kIndexed>
     policy::Lead lead_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
-    bool may_come_from(const Ipv4Header& ip) const;
+    bool may_come_from(be32 source) const;
+    bool may_be_foreign(wire::Ipv4Address source) const;
     template <bool kIndexed>
     Chosen choose(const Express& packet, wire::Ipv4Address source);
     template <bool kIndexed>
@@ -128,8 +132,30 @@ class Pipeline {
     template <bool kSummed>
     void enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     bool enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
+    // quad_frames.h, quad_encap.h, quad_decap.h
+    QuadFrames look_at(rte_mbuf** frames, const Express* packets) const;
+    template <bool kIndexed>
+    bool quad_encap(rte_mbuf** frames, const Express* packets, Quad& bytes);
+    bool read_bindings(const Express* packets, Quad sources, std::array<const tables::Policy*, kQuad>& policies) const;
+    template <bool kIndexed>
+    std::array<Chosen, kQuad> choose_quad(const Express* packets, Quad sources,
+                                          const std::array<const tables::Policy*, kQuad>& policies);
+    template <bool kIndexed>
+    Chosen choose_again(const Express& packet);
+    bool find_one_egress(const Express* packets, const std::array<Chosen, kQuad>& chosen);
+    void enter_tunnels(rte_mbuf** frames, const Express* packets, const QuadHeader& ip,
+                       const std::array<Chosen, kQuad>& chosen);
+    bool quad_decap(rte_mbuf** frames, const Express* packets, Quad& bytes);
+    bool comes_from_its_node(const rte_mbuf& frame, const Express& packet, const TunnelHeaders& outer) const;
+    bool lead_through(rte_mbuf** frames, const Express* packets);
+    void leave_tunnels(rte_mbuf** frames, const Express* packets, Quad hops, Quad length);
+    // way_out.h, express.cpp
     void find_egress(be32 to, const Express& packet);
+    bool leads_to_egress(be32 to) const;
+    bool egress_leads_to(wire::Ipv4Address to) const;
+    bool leave_one_by_one();
     void change_egress(wire::Ipv4Address to, const Express& packet);
+    void remember_egress();
     void push_leaving(unsigned end);
     void open_egress(std::uint16_t port, wire::Ipv4Address next_hop);
     static void leave(rte_mbuf& frame, int further, unsigned bytes);
@@ -249,22 +275,27 @@ class Pipeline {
     const tables::Shared* shared_ = nullptr;
     Output* output_ = nullptr;
     std::uint64_t now_ = 0;
-    std::uint64_t lent_ = 0;  ///< flags that all of its express packets have, and keep
     unsigned packet_count_ = 0;
     be32 home_agent_;
     be16 tunnel_port_;
-    std::uint8_t tos_mask_ = 0;            ///< of an inner packet's TOS, what the outer one shows
-    bool large_seen_ = false;              ///< a packet of this call has a policy that is worth looking up in steps
-    bool indexed_ = false;                 ///< one of the last call that encapsulated had: it is done in advance
-    Carried carried_;                      ///< by this call in the express lane, not yet in the counters
-    Egress egress_;                        ///< the last way out that a packet of this call took
-    std::array<Express, kBurst> express_;  ///< of this call's frames
-    std::array<Express::Lane, kBurst> lanes_;
-    PacketList tunnelled_;  ///< tunnel data for us
-    PacketList arrived_;    ///< IPv4 whose destination is to be looked at
-    PacketList downlink_;   ///< to a bound home address
-    PacketList transit_;    ///< to be routed
-    Leaving leaving_;       ///< by `egress_`, and not in its list yet
+    std::uint8_t tos_mask_ = 0;                ///< of an inner packet's TOS, what the outer one shows
+    bool large_seen_ = false;                  ///< a packet of this call has a policy worth looking up in steps
+    bool indexed_ = false;                     ///< one of the last call that encapsulated had: it is done in advance
+    bool side_by_side_ = false;                ///< packets of this call may be taken four at a time
+    Carried carried_;                          ///< by this call in the express lane, not yet in the counters
+    std::array<std::uint8_t, kBurst / 8> up_;  ///< of each group, bits: the packet goes to the home agent's address
+    PlainBeginning ours_;                      ///< what begins the frames that this call's port takes
+    UsualDescriptor usual_;                    ///< of this call's frames
+    Egress egress_;                            ///< the last way out that a packet took, kept from call to call
+    Egress parked_;                            ///< the one before it
+    std::array<Express, kBurst> express_;      ///< of this call's frames
+    std::array<Express::Lane, kBurst> lanes_;  ///< of those that go one by one
+    PacketList tunnelled_;                     ///< tunnel data for us
+    PacketList arrived_;                       ///< IPv4 whose destination is to be looked at
+    PacketList downlink_;                      ///< to a bound home address
+    PacketList transit_;                       ///< to be routed
+    Leaving leaving_;                          ///< by `egress_`, and not in its list yet
+    EgressSources egress_sources_;             ///< in which `egress_` and `parked_` were found
 
     // The worker's own, for good.
     const tables::Tables& tables_;

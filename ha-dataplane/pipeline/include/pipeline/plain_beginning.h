@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "pipeline/headers.h"
+#include "pipeline/quad.h"
 
 namespace homeward::pipeline {
 
@@ -15,6 +16,7 @@ namespace homeward::pipeline {
 /// compared at once.
 class PlainBeginning {
   public:
+    PlainBeginning() = default;
     explicit PlainBeginning(const tables::MacAddress& port) noexcept {
         wanted_.ethernet.destination = port;
         wanted_.ethernet.type = be16{kEtherTypeIpv4};
@@ -31,6 +33,14 @@ class PlainBeginning {
         return ((word(frame, 0) ^ word(&wanted_, 0)) & word(&kMask, 0)) == 0 &&
                ((word(frame, 8) ^ word(&wanted_, 8)) & word(&kMask, 8)) == 0;
 #endif
+    }
+
+    /// Not zero in some bit `that_counts` where it is not.
+    [[gnu::always_inline]] Quad difference(const std::uint8_t* frame) const noexcept {
+        return load_quad(frame) ^ load_quad(&wanted_);
+    }
+    [[gnu::always_inline]] static Quad that_counts(Quad difference) noexcept {
+        return difference & load_quad(&kMask);
     }
 
   private:
