@@ -332,14 +332,6 @@ TEST_P(ExpressChanges, AreSeenByTheNextBurst) {
 INSTANTIATE_TEST_SUITE_P(Changes, ExpressChanges, testing::ValuesIn(kChanges),
                          [](const auto& row) { return std::string{row.param.name}; });
 
-/// A wrong checksum hides what else is wrong.
-void mend(Bytes& bytes, std::size_t ip) {
-    bytes[ip + 10] = bytes[ip + 11] = 0;
-    const std::uint16_t sum = harness::internet_checksum(&bytes[ip], 20);
-    bytes[ip + 10] = static_cast<std::uint8_t>(sum >> 8);
-    bytes[ip + 11] = static_cast<std::uint8_t>(sum);
-}
-
 struct Kind {
     const char* name;
     std::uint16_t port;

@@ -68,6 +68,13 @@ std::tuple<std::uint16_t, Bytes> plain_frame(Random& random) {
                 : std::tuple{kAccess, uplink(packet, kWlan, kWlanPort).bytes()};
 }
 
+void mend(Bytes& bytes, std::size_t ip) {
+    bytes[ip + 10] = bytes[ip + 11] = 0;
+    const std::uint16_t sum = harness::internet_checksum(&bytes[ip], 20);
+    bytes[ip + 10] = static_cast<std::uint8_t>(sum >> 8);
+    bytes[ip + 11] = static_cast<std::uint8_t>(sum);
+}
+
 void spoil(Random& random, Bytes& bytes, unsigned most) {
     for (unsigned changes = below(random, most + 1); changes != 0; --changes) {
         if (below(random, 8) == 0) {
@@ -78,10 +85,7 @@ void spoil(Random& random, Bytes& bytes, unsigned most) {
             bytes[at] = static_cast<std::uint8_t>(random());
             // A checksum that is wrong hides every other mistake from the stages behind it: often, mend it.
             if (at >= 14 && at < 34 && below(random, 4) != 0) {
-                bytes[24] = bytes[25] = 0;
-                const std::uint16_t sum = harness::internet_checksum(&bytes[14], 20);
-                bytes[24] = static_cast<std::uint8_t>(sum >> 8);
-                bytes[25] = static_cast<std::uint8_t>(sum);
+                mend(bytes, 14);
             }
         }
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <random>
 #include <tuple>
@@ -17,6 +18,8 @@ unsigned below(Random& random, unsigned bound);
 std::tuple<std::uint16_t, Bytes> frame(Random& random);
 /// One that the lane takes, unless it has the packet's last hop before it.
 std::tuple<std::uint16_t, Bytes> plain_frame(Random& random);
+/// Makes the checksum of the header at `ip` right: a wrong one hides what else is wrong.
+void mend(Bytes& bytes, std::size_t ip);
 /// At most `most` changes: a byte of the headers, or the frame's length.
 void spoil(Random& random, Bytes& bytes, unsigned most);
 
