@@ -85,6 +85,13 @@ policy::Policy large_policy() {
     return made;
 }
 
+template <class Change>
+void change_port(Lab& lab, std::uint16_t id, const Change& change) {
+    tables::Port port = lab.port(id);
+    change(port);
+    lab.tables().set_port(id, port);
+}
+
 const World kWorlds[] = {
     {"as_usual", [](Lab&) {}},
     {"ecn_normal",
@@ -98,27 +105,14 @@ const World kWorlds[] = {
          lab.apply_settings();
      }},
     {"checksums_by_the_port",
-     [](Lab& lab) {
-         tables::Port port = lab.port(kAccess);
-         port.tx_checksum_offload = true;
-         lab.tables().set_port(kAccess, port);
-     }},
+     [](Lab& lab) { change_port(lab, kAccess, [](tables::Port& port) { port.tx_checksum_offload = true; }); }},
     {"udp_checksums_by_the_port",
-     [](Lab& lab) {
-         tables::Port port = lab.port(kAccess);
-         port.tx_udp_offload = true;
-         lab.tables().set_port(kAccess, port);
-     }},
+     [](Lab& lab) { change_port(lab, kAccess, [](tables::Port& port) { port.tx_udp_offload = true; }); }},
     {"checked_on_receipt", [](Lab& lab) { lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD; }},
     {"checksums_open", [](Lab& lab) { lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_NONE; }},
     {"checked_and_bad", [](Lab& lab) { lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_BAD; }},
     {"small_egress", [](Lab& lab) { lab.set_mtu(kAccess, 1200); }},
-    {"port_down",
-     [](Lab& lab) {
-         tables::Port port = lab.port(kHome);
-         port.up = false;
-         lab.tables().set_port(kHome, port);
-     }},
+    {"port_down", [](Lab& lab) { change_port(lab, kHome, [](tables::Port& port) { port.up = false; }); }},
     {"stale_neighbours",
      [](Lab& lab) {
          lab.neighbour(kAccess, kGateway, kGatewayMac, tables::NeighbourState::stale);
@@ -196,9 +190,7 @@ const World kWorlds[] = {
 void let_devices_check(Lab& lab) {
     lab.rx_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     for (const std::uint16_t id : {kAccess, kHome}) {
-        tables::Port port = lab.port(id);
-        port.tx_checksum_offload = port.tx_udp_offload = true;
-        lab.tables().set_port(id, port);
+        change_port(lab, id, [](tables::Port& port) { port.tx_checksum_offload = port.tx_udp_offload = true; });
     }
 }
 
@@ -274,25 +266,11 @@ const World kChanges[] = {
          lab.route("0.0.0.0/0", {tables::RouteKind::unicast, kHome, wire::Ipv4Address{kPeer.value}});
      }},
     {"no_route", [](Lab& lab) { lab.route("0.0.0.0/0", {tables::RouteKind::blackhole}); }},
-    {"port_down",
-     [](Lab& lab) {
-         tables::Port port = lab.port(kAccess);
-         port.up = false;
-         lab.tables().set_port(kAccess, port);
-     }},
-    {"another_port_mac",
-     [](Lab& lab) {
-         tables::Port port = lab.port(kHome);
-         port.mac[5] ^= 1;
-         lab.tables().set_port(kHome, port);
-     }},
+    {"port_down", [](Lab& lab) { change_port(lab, kAccess, [](tables::Port& port) { port.up = false; }); }},
+    {"another_port_mac", [](Lab& lab) { change_port(lab, kHome, [](tables::Port& port) { port.mac[5] ^= 1; }); }},
     {"smaller_port", [](Lab& lab) { lab.set_mtu(kAccess, 80); }},
     {"no_checksums_by_the_port",
-     [](Lab& lab) {
-         tables::Port port = lab.port(kAccess);
-         port.tx_checksum_offload = false;
-         lab.tables().set_port(kAccess, port);
-     }},
+     [](Lab& lab) { change_port(lab, kAccess, [](tables::Port& port) { port.tx_checksum_offload = false; }); }},
     {"no_udp_checksum",
      [](Lab& lab) {
          lab.settings().udp_checksum = ipc::Checksum::zero;
