@@ -264,7 +264,7 @@ template <class Last>
 #else
     unsigned count = 0;
     for (std::size_t i = 0; i < kLeafIntervals; ++i) {
-        count += in_order(address) > last_of(lasts[i]) ? 1 : 0;
+        count += in_order(address) > last_of(lasts[i]) ? 1U : 0U;
     }
     return count;
 #endif
