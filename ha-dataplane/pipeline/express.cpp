@@ -120,18 +120,29 @@ void Pipeline::run_lagging(std::uint16_t port, rte_mbuf** frames, unsigned count
 template <bool kIndexed>
 [[gnu::always_inline]] inline unsigned Pipeline::send(Group group, std::uint16_t port, rte_mbuf** frames,
                                                       unsigned done) {
+    if (side_by_side_ && done == group.begin) [[likely]] {
+        done = send_quads<kIndexed>(frames, group);
+    }
+    return done == group.end ? done : send_rest<kIndexed>({std::max(done, group.begin), group.end}, port, frames, done);
+}
+
+/// As far as whole quads take one lane.
+template <bool kIndexed>
+[[gnu::always_inline]] inline unsigned Pipeline::send_quads(rte_mbuf** frames, Group group) {
+    return up_in(group.begin) != 0 ? send_decap(frames, group) : send_encap<kIndexed>(frames, group);
+}
+
+/// The first quad does not take a lane as one; each behind it may again.
+template <bool kIndexed>
+[[gnu::noinline]] unsigned Pipeline::send_rest(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done) {
     const unsigned step = side_by_side_ ? kQuad : kGroup;
     for (unsigned at = group.begin; at < group.end; at += step) {
-        if (side_by_side_ && done == at && group.end - at >= kQuad) [[likely]] {
-            at = done =
-                up_in(at) != 0 ? send_decap(frames, {at, group.end}) : send_encap<kIndexed>(frames, {at, group.end});
-            if (done == group.end) [[likely]] {
-                return done;
-            }
+        if (side_by_side_ && done == at && at != group.begin) {
+            at = done = send_quads<kIndexed>(frames, {at, group.end});
         }
-        const Group rest{at, std::min(at + step, group.end)};
-        sort(frames, rest);
-        done = send_mixed<kIndexed>(rest, port, frames, done);
+        const Group next{at, std::min(at + step, group.end)};
+        sort(frames, next);
+        done = send_mixed<kIndexed>(next, port, frames, done);
     }
     return done;
 }
@@ -260,6 +271,14 @@ void Pipeline::count_carried() {
 /// is where it is in every packet of the express lane. Of others it may be any place, or none.
 [[gnu::always_inline]] inline void Pipeline::ask(rte_mbuf** frames, Group group, unsigned count) {
     expect(frames, {group.end, std::min(group.end + kGroup, count)});
+    const bool up = express_[group.begin].ip->destination == home_agent_;
+    up_[group.begin / kGroup] = up ? ask_lines<true>(group) : ask_lines<false>(group);
+}
+
+/// `kUp`: which way the first one goes, as mostly all do: their code has no jump in it. Returns a bit for each that
+/// goes up.
+template <bool kUp>
+[[gnu::always_inline]] inline std::uint8_t Pipeline::ask_lines(Group group) {
     // At hand: for all that the compiler knows, what is written here is where they are kept.
     const tables::Directory::Reader homes = directory_;
     const be32 home_agent = home_agent_;
@@ -267,7 +286,7 @@ void Pipeline::count_carried() {
     each(group, [&](std::size_t i) {
         const Ipv4Header& ip = *express_[i].ip;
         const tables::Binding* binding = nullptr;
-        if (ip.destination == home_agent) {
+        if (__builtin_expect(static_cast<long>(ip.destination == home_agent), kUp ? 1 : 0) != 0) {
             const auto& inner = *reinterpret_cast<const Ipv4Header*>(reinterpret_cast<const TunnelHeaders*>(&ip) + 1);
             binding = homes.home_slot(inner.from());
             tunnelled |= 1U << (i - group.begin);
@@ -279,7 +298,7 @@ void Pipeline::count_carried() {
         rte_prefetch0(binding);
         express_[i].binding = binding;
     });
-    up_[group.begin / kGroup] = static_cast<std::uint8_t>(tunnelled);
+    return static_cast<std::uint8_t>(tunnelled);
 }
 
 /// By the headers alone.

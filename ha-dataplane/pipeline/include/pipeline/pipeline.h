@@ -100,6 +100,8 @@ class Pipeline {
     template <class Visit>
     static void each(Group group, const Visit& visit);
     void ask(rte_mbuf** frames, Group group, unsigned count);
+    template <bool kUp>
+    std::uint8_t ask_lines(Group group);
     void expect(rte_mbuf** frames, Group group);
     void sort(rte_mbuf** frames, Group group);
     Express::Lane sort_plain(Express& packet) const;
@@ -107,6 +109,10 @@ class Pipeline {
     void count_carried();
     template <bool kIndexed>
     unsigned send(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
+    template <bool kIndexed>
+    unsigned send_quads(rte_mbuf** frames, Group group);
+    template <bool kIndexed>
+    unsigned send_rest(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
     unsigned up_in(unsigned quad) const;
     template <bool kIndexed>
     unsigned send_encap(rte_mbuf** frames, Group group);
