@@ -229,7 +229,7 @@ class TableBuilder {
         table_.intervals_.reserve(count + Table::kLeafIntervals - 1);
         for (std::size_t i = 0; i < count; ++i) {
             const std::uint32_t list = table_.lists_[i];
-            table_.intervals_.push_back({Table::in_order(i + 1 < count ? firsts_[i + 1] - 1 : 0xffffffff),
+            table_.intervals_.push_back({in_order(i + 1 < count ? firsts_[i + 1] - 1 : 0xffffffff),
                                          {choice_of(list), table_.candidates_[list].preferred}});
         }
         // A lookup reads whole leaves.
@@ -331,7 +331,7 @@ class TableBuilder {
         for (std::size_t i = 0; i < Table::kLeafIntervals; ++i) {
             const Table::Interval& interval = table_.intervals_[std::min(first + i, last - 1)];
             line.lead[i] = interval.lead;
-            line.last[i] = first + i < last - 1 ? interval.last : Table::in_order(0xffffffff);
+            line.last[i] = first + i < last - 1 ? interval.last : in_order(0xffffffff);
         }
         return line;
     }

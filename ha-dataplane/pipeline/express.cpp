@@ -391,6 +391,7 @@ void Pipeline::open_egress(std::uint16_t number, wire::Ipv4Address next_hop) {
     egress_.udp_offload = port.tx_udp_offload;
     const bool summed = port.tx_checksum_offload && shared_->settings.udp_checksum == ipc::Checksum::compute;
     egress_.summed_mtu = summed ? egress_.tunnel_mtu : 0;
+    egress_.summed_mtus = every(egress_.summed_mtu);
     egress_.tunnel_flags = port.tx_checksum_offload ? tunnel_flags(true, summed) : 0;
 }
 

@@ -79,9 +79,7 @@ template <bool kIndexed>
 
 [[gnu::always_inline]] inline OuterFrame::Packet Pipeline::outer_of(const Ipv4Header& ip, unsigned length,
                                                                     tables::UplinkWord uplink) {
-    return {.tos = static_cast<std::uint8_t>(ip.tos & tos_mask_),
-            .length = static_cast<std::uint16_t>(length + sizeof(TunnelHeaders)),
-            .uplink = uplink};
+    return {.tos = ip.tos, .length = static_cast<std::uint16_t>(length + sizeof(TunnelHeaders)), .uplink = uplink};
 }
 
 /// Puts the tunnel's headers and the Ethernet header in front; the packet leaves by `egress_`. `kSummed`: the device

@@ -26,6 +26,10 @@ OuterFrame::OuterFrame(const EthernetHeader& ethernet, const ipc::Settings& sett
     std::memcpy(&source_port_, &bytes.headers.udp, sizeof source_port_);
     std::memcpy(&tail_, &bytes.headers.udp.length, sizeof tail_);
     pseudo_sum_ = fold(std::uint64_t{bytes.headers.ip.source.raw()} + be16{kProtocolUdp}.raw());
+    source_ports_ = every(source_port_);
+    pseudo_sums_ = every(pseudo_sum_);
+    tunnels_ = every(static_cast<std::uint32_t>(tail_ >> 32));
+    kept_ = every(0xffU | std::uint32_t{kept_of_tos(settings.ecn)} << 8);
 }
 
 }  // namespace homeward::pipeline

@@ -41,7 +41,7 @@ void Pipeline::process(std::uint16_t port, Origin origin, rte_mbuf** frames, uns
     remember_egress();
     home_agent_ = be32{shared_->settings.home_agent};
     tunnel_port_ = be16{shared_->settings.tunnel_port};
-    tos_mask_ = shared_->settings.ecn == ipc::Ecn::normal ? 0xff : 0xfc;
+    tos_mask_ = kept_of_tos(shared_->settings.ecn);
     counters_.count(origin == Origin::wire ? stats::Event::wire_packets : stats::Event::kernel_packets, count);
     if (port >= tables::kMaxPorts || !shared_->ports[port].present) {
         for (unsigned i = 0; i < count; ++i) {

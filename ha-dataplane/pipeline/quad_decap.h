@@ -111,8 +111,9 @@ struct Tunnelled {
         Ipv4Header& inner = Tunnelled{packets[i]}.inner;
         store_word(&inner.ttl, hop_less, i);
         std::memcpy(reinterpret_cast<std::uint8_t*>(&inner) - sizeof ethernet, &ethernet, sizeof ethernet);
-        UsualDescriptor::put(*frames[i], descriptor);
-        lengths.put(*frames[i], i);
+        rte_mbuf& frame = *frames[i];
+        UsualDescriptor::put(frame, descriptor);
+        lengths.put(frame, i);
     }
 }
 

@@ -25,66 +25,120 @@ namespace homeward::pipeline {
            (is.tcp & fourth & every(TcpHeader::kSyn << 8));
 }
 
-/// What the packets' nodes have. False: the lane sends to one of them nothing at all, or nothing from this source.
-[[gnu::always_inline]] inline bool Pipeline::read_bindings(const Express* packets, Quad sources,
-                                                           std::array<const tables::Policy*, kQuad>& policies) const {
-    const tables::Routes::Reader routes = routes_;  // at hand
-    std::uint32_t orders = 0;
+/// Where four packets go.
+struct QuadChosen {
+    QuadChosen(Chosen a, Chosen b, Chosen c, Chosen d) noexcept : mtu{a.mtu, b.mtu, c.mtu, d.mtu} {
+        const auto first = reinterpret_cast<Quad>(QuadPair{a.uplink.bits(), b.uplink.bits()});
+        const auto second = reinterpret_cast<Quad>(QuadPair{c.uplink.bits(), d.uplink.bits()});
+        care_of = __builtin_shufflevector(first, second, 1, 3, 5, 7);
+        rest = __builtin_shufflevector(first, second, 0, 2, 4, 6);
+    }
+
+    Quad port() const noexcept { return rest & every(0xffff0000); }
+    /// Not zero where it is not the uplink that a rule names first, or not up.
+    Quad is_not(const std::array<policy::Lead, kQuad>& leads) const noexcept {
+        const Quad named = {leads[0].bits(), leads[1].bits(), leads[2].bits(), leads[3].bits()};
+        return (rest ^ named) & every(policy::Lead::kUplink);
+    }
+
+    Quad care_of;
+    Quad rest;  ///< the lower halves of UplinkWords
+    Quad mtu;
+};
+
+/// What the packets' nodes have.
+struct QuadNodes {
+    const tables::Policy* policy;  ///< the first one's
+    std::uintptr_t differ;         ///< not 0: `leads_apart`
+    std::uint32_t orders;          ///< all bits that are set in one of them
+};
+
+/// False: an address is nobody's. `kIndexed`: the nodes may have several policies, as long as they were looked up.
+template <bool kIndexed>
+[[gnu::always_inline]] inline bool Pipeline::read_bindings(const Express* packets, QuadNodes& nodes) {
+    nodes = {};
 #pragma GCC unroll 4
     for (unsigned i = 0; i < kQuad; ++i) {
         const tables::Binding* binding = packets[i].binding;
-        const be32 source = be32::from_raw(sources[i]);
-        if (!tables::Directory::Reader::has_page(binding) ||
-            !(routes.foreign(source) || may_be_foreign(wire::Ipv4Address{source}))) [[unlikely]] {
+        if (!tables::Directory::Reader::has_page(binding)) [[unlikely]] {
             return false;
         }
-        orders |= binding->order.load(std::memory_order_acquire);
-        policies[i] = binding->policy.load(std::memory_order_acquire);
+        nodes.orders |= binding->order.load(std::memory_order_acquire);
+        const tables::Policy* policy = binding->policy.load(std::memory_order_acquire);
+        nodes.policy = i == 0 ? policy : nodes.policy;
+        const void* wanted = kIndexed ? static_cast<const void*>(packets[i].table) : nodes.policy;
+        nodes.differ |= reinterpret_cast<std::uintptr_t>(policy) ^ reinterpret_cast<std::uintptr_t>(wanted);
+        nodes.differ |= wanted == nullptr ? 1 : 0;
     }
-    return (orders & kNotHere) == 0;
+    return true;
 }
+
+/// `may_come_from` for four.
+[[gnu::always_inline]] inline bool Pipeline::may_come_from(const Express* packets) const {
+    const tables::Routes::Reader routes = routes_;  // at hand
+    const auto foreign = [&](unsigned i) { return routes.foreign_octet(packets[i].ip->source); };
+    return (foreign(0) & foreign(1) & foreign(2) & foreign(3)) != 0 || may_be_foreign(packets);
+}
+
+[[gnu::cold, gnu::noinline]] inline bool Pipeline::may_be_foreign(const Express* packets) const {
+    const auto may = [&](unsigned i) { return may_come_from(packets[i].ip->source); };
+    return may(0) && may(1) && may(2) && may(3);
+}
+
+/// `lead_of` for four, whose nodes mostly have one policy: those of an operator, of a fleet.
+template <bool kIndexed>
+[[gnu::always_inline]] inline std::array<policy::Lead, kQuad> Pipeline::leads_of(const Express* packets, Quad sources,
+                                                                                 const QuadNodes& nodes) {
+    if (nodes.differ != 0) [[unlikely]] {
+        return leads_apart<kIndexed>(packets);
+    }
+    if (kIndexed) {
+        return {packets[0].lead, packets[1].lead, packets[2].lead, packets[3].lead};
+    }
+    std::array<policy::Lead, kQuad> leads;
+    return nodes.policy->table.firsts(swapped(sources), leads) ? leads : leads_apart<kIndexed>(packets);
+}
+
+template <bool kIndexed>
+[[gnu::noinline]] std::array<policy::Lead, kQuad> Pipeline::leads_apart(const Express* packets) {
+    std::array<policy::Lead, kQuad> leads;
+    for (unsigned i = 0; i < kQuad; ++i) {
+        const tables::Policy* policy = packets[i].binding->policy.load(std::memory_order_acquire);
+        leads[i] = policy == nullptr ? policy::Lead{0, 0}
+                                     : lead_of<kIndexed>(packets[i], packets[i].ip->from(), policy->table);
+    }
+    return leads;
+}
+
+static_assert(offsetof(tables::Policy, table) == 0, "a policy is where its table is");
 
 /// `choose` for four. Step by step: what one packet's step waits for is the one before, not another packet's.
 template <bool kIndexed>
-[[gnu::always_inline]] inline std::array<Chosen, kQuad> Pipeline::choose_quad(
-    const Express* packets, Quad sources, const std::array<const tables::Policy*, kQuad>& policies) {
-    std::array<policy::Lead, kQuad> lead;
-#pragma GCC unroll 4
-    for (unsigned i = 0; i < kQuad; ++i) {
-        const wire::Ipv4Address source{be32::from_raw(sources[i])};
-        lead[i] =
-            policies[i] == nullptr ? policy::Lead{0, 0} : lead_of<kIndexed>(packets[i], source, policies[i]->table);
+[[gnu::always_inline]] inline QuadChosen Pipeline::choose_quad(const Express* packets,
+                                                               const std::array<policy::Lead, kQuad>& leads) {
+    const auto first = [&](unsigned i) { return likely_uplink(*packets[i].binding, leads[i].preferred()); };
+    QuadChosen chosen{first(0), first(1), first(2), first(3)};
+    if (any(chosen.is_not(leads))) [[unlikely]] {
+        chosen = choose_again<kIndexed>(packets);
     }
-    std::array<Chosen, kQuad> chosen;
-    std::uint32_t off = 0;
-#pragma GCC unroll 4
-    for (unsigned i = 0; i < kQuad; ++i) {
-        chosen[i] = likely_uplink(*packets[i].binding, lead[i].preferred());
-        off |= static_cast<std::uint32_t>(chosen[i].uplink.bits()) ^ lead[i].bits();
-    }
-    if ((off & policy::Lead::kUplink) != 0) [[unlikely]] {  // one is not as likely
-#pragma GCC unroll 4
-        for (unsigned i = 0; i < kQuad; ++i) {
-            chosen[i] = choose_again<kIndexed>(packets[i]);
-        }
-    }
+    chosen.care_of = in_memory(chosen.care_of);
     return chosen;
 }
 
 template <bool kIndexed>
-[[gnu::cold, gnu::noinline]] Chosen Pipeline::choose_again(const Express& packet) {
-    return choose<kIndexed>(packet, packet.ip->from());
+[[gnu::cold, gnu::noinline]] QuadChosen Pipeline::choose_again(const Express* packets) {
+    const auto one = [&](unsigned i) { return choose<kIndexed>(packets[i], packets[i].ip->from()); };
+    return QuadChosen{one(0), one(1), one(2), one(3)};
 }
 
 /// Whether all leave the same way, which `egress_` becomes.
-[[gnu::always_inline]] inline bool Pipeline::find_one_egress(const Express* packets,
-                                                             const std::array<Chosen, kQuad>& chosen) {
-    find_egress(chosen[0].uplink.wire_care_of(), packets[0]);
+[[gnu::always_inline]] inline bool Pipeline::find_one_egress(const Express* packets, Quad to) {
+    find_egress(be32::from_raw(to[0]), packets[0]);
     const tables::Routes::Reader routes = routes_;  // at hand
     const std::uint64_t way = egress_.gateway_route;
 #pragma GCC unroll 4
     for (unsigned i = 1; i < kQuad; ++i) {
-        const be32 care_of = chosen[i].uplink.wire_care_of();
+        const be32 care_of = be32::from_raw(to[i]);
         if (routes.octet_cell(care_of) != way && routes.first_cell(care_of) != way &&
             !egress_leads_to(wire::Ipv4Address{care_of})) [[unlikely]] {
             return leave_one_by_one();
@@ -98,7 +152,6 @@ template <bool kIndexed>
 [[gnu::always_inline]] inline bool Pipeline::quad_encap(rte_mbuf** frames, const Express* packets, Quad& bytes) {
     const QuadFrames quad = look_at(frames, packets);
     const auto [beginning, fragment, hops, source] = words_at(quad.headers, 0);
-    const Quad sources = by_itself(source);
     const QuadHeader ip{beginning, fragment, hops};
     const Quad length = ip.length();
     // In two parts, so that all fit in the registers.
@@ -106,19 +159,18 @@ template <bool kIndexed>
         return false;
     }
     const auto [third, fourth] = two_words_at<2, 3>(quad.headers, sizeof(Ipv4Header));
-    if (any(may_not_enter_tunnel(ip, length, third, fourth))) [[unlikely]] {
+    if (any(may_not_enter_tunnel(ip, length, third, fourth)) || !may_come_from(packets)) [[unlikely]] {
         return false;
     }
-    std::array<const tables::Policy*, kQuad> policies;
-    if (!read_bindings(packets, sources, policies)) [[unlikely]] {
+    QuadNodes nodes;
+    if (!read_bindings<kIndexed>(packets, nodes) || (nodes.orders & kNotHere) != 0) [[unlikely]] {
         return false;
     }
-    const std::array<Chosen, kQuad> chosen = choose_quad<kIndexed>(packets, sources, policies);
-    const Quad mtu = {chosen[0].mtu, chosen[1].mtu, chosen[2].mtu, chosen[3].mtu};
-    if (any(less(mtu, length)) || !find_one_egress(packets, chosen)) [[unlikely]] {
+    const QuadChosen chosen = choose_quad<kIndexed>(packets, leads_of<kIndexed>(packets, source, nodes));
+    if (any(less(chosen.mtu, length)) || !find_one_egress(packets, chosen.care_of)) [[unlikely]] {
         return false;
     }
-    if (any(less(every(egress_.summed_mtu), length))) [[unlikely]] {
+    if (any(less(egress_.summed_mtus, length))) [[unlikely]] {
         return leave_one_by_one();
     }
     enter_tunnels(frames, packets, ip, chosen);
@@ -128,10 +180,7 @@ template <bool kIndexed>
 
 /// `enter_tunnel` of four, for a device that computes both checksums.
 [[gnu::always_inline]] inline void Pipeline::enter_tunnels(rte_mbuf** frames, const Express* packets,
-                                                           const QuadHeader& ip,
-                                                           const std::array<Chosen, kQuad>& chosen) {
-    const auto low = reinterpret_cast<Quad>(QuadPair{chosen[0].uplink.bits(), chosen[1].uplink.bits()});
-    const auto high = reinterpret_cast<Quad>(QuadPair{chosen[2].uplink.bits(), chosen[3].uplink.bits()});
+                                                           const QuadHeader& ip, const QuadChosen& chosen) {
     const Quad hops = one_hop_less(ip.hops);
     std::array<Ipv4Header*, kQuad> inner;
 #pragma GCC unroll 4
@@ -140,17 +189,18 @@ template <bool kIndexed>
         store_word(&inner[i]->ttl, hops, i);
     }
     const Quad length = ip.length();
-    egress_.outer.write(inner, {.beginning = ip.beginning & every(std::uint32_t{tos_mask_} << 8 | 0xff),
+    egress_.outer.write(inner, {.beginning = ip.beginning,
                                 .length = length + every(sizeof(TunnelHeaders)),
-                                .care_of = __builtin_shufflevector(low, high, 1, 3, 5, 7),
-                                .port = __builtin_shufflevector(low, high, 0, 2, 4, 6) & every(0xffff0000)});
+                                .care_of = chosen.care_of,
+                                .port = chosen.port()});
     const QuadLengths lengths{length + every(OuterFrame::kSize)};
     const Quad descriptor = usual_.moved(-static_cast<int>(sizeof(TunnelHeaders)), egress_.tunnel_flags);
 #pragma GCC unroll 4
     for (unsigned i = 0; i < kQuad; ++i) {
-        UsualDescriptor::put(*frames[i], descriptor);
-        frames[i]->tx_offload = kTunnelOffload;
-        lengths.put(*frames[i], i);
+        rte_mbuf& frame = *frames[i];
+        UsualDescriptor::put(frame, descriptor);
+        frame.tx_offload = kTunnelOffload;
+        lengths.put(frame, i);
     }
 }
 

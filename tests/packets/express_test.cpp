@@ -92,8 +92,39 @@ void change_port(Lab& lab, std::uint16_t id, const Change& change) {
     lab.tables().set_port(id, port);
 }
 
+/// The other node, with both uplinks of the first and a policy.
+void put_second(Lab& lab, std::uint32_t policy) {
+    ipc::Binding node = lab.node_record();
+    node.home_address = kNode2.value;
+    node.policy = policy;
+    node.uplinks[0].care_of = kWlan2.value;
+    node.uplinks[0].port = kWlan2Port;
+    lab.put(node);
+}
+
 const World kWorlds[] = {
     {"as_usual", [](Lab&) {}},
+    {"one_policy", [](Lab& lab) { put_second(lab, 1); }},
+    {"no_policies",
+     [](Lab& lab) {
+         ipc::Binding node = lab.node_record();
+         node.policy = 0;
+         lab.put(node);
+         put_second(lab, 0);
+     }},
+    {"policies_of_their_own",
+     [](Lab& lab) {
+         lab.put_policy(2, {.rules = {{.correspondent = *wire::Ipv4Prefix::parse("203.0.113.0/24"), .uplinks = {2}}},
+                            .fallback = {1, 2}});
+         put_second(lab, 2);
+     }},
+    {"correspondents_on_both_sides_of_all_rules",
+     [](Lab& lab) {
+         lab.put_policy(1, {.rules = {{.correspondent = *wire::Ipv4Prefix::parse("192.0.2.7/32"), .uplinks = {2}}},
+                            .fallback = {1, 2}});
+         lab.put(lab.node_record());
+         put_second(lab, 1);
+     }},
     {"ecn_normal",
      [](Lab& lab) {
          lab.settings().ecn = ipc::Ecn::normal;
@@ -147,6 +178,20 @@ const World kWorlds[] = {
      [](Lab& lab) {
          lab.put_policy(1, large_policy());
          lab.put(lab.node_record());
+     }},
+    {"large_policy_and_a_small_one",
+     [](Lab& lab) {
+         lab.put_policy(2, large_policy());
+         put_second(lab, 2);
+     }},
+    {"large_policies",
+     [](Lab& lab) {
+         lab.put_policy(1, large_policy());
+         policy::Policy other = large_policy();
+         other.rules.pop_back();
+         lab.put_policy(2, other);
+         lab.put(lab.node_record());
+         put_second(lab, 2);
      }},
     {"spread",
      [](Lab& lab) {

@@ -57,7 +57,9 @@ std::tuple<std::uint16_t, Bytes> frame(Random& random) {
 std::tuple<std::uint16_t, Bytes> plain_frame(Random& random) {
     const bool down = below(random, 2) == 0;
     const Address other = below(random, 16) == 0 ? kPeer : kFar;  // on the link, or by a gateway
-    Ip ip{.src = down ? other : kNode, .dst = down ? kNode : other};
+    const bool second = below(random, 8) == 0;
+    const Address home = second ? kNode2 : kNode;
+    Ip ip{.src = down ? other : home, .dst = down ? home : other};
     ip.ttl = static_cast<std::uint8_t>(below(random, 24) == 0 ? 1 : 2 + below(random, 200));
     ip.tos = static_cast<std::uint8_t>(below(random, 2) == 0 ? random() : 0);
     ip.id = static_cast<std::uint16_t>(random());  // and so the checksum is any
@@ -65,7 +67,8 @@ std::tuple<std::uint16_t, Bytes> plain_frame(Random& random) {
     const Stack packet = below(random, 4) == 0 ? ip / Tcp{.src = 443, .dst = 5000, .flags = 0x10} / data
                                                : ip / Udp{.src = 53, .dst = 6000} / data;
     return down ? std::tuple{kHome, on_home_link(packet).bytes()}
-                : std::tuple{kAccess, uplink(packet, kWlan, kWlanPort).bytes()};
+                : std::tuple{kAccess, second ? uplink(packet, kWlan2, kWlan2Port).bytes()
+                                             : uplink(packet, kWlan, kWlanPort).bytes()};
 }
 
 void mend(Bytes& bytes, std::size_t ip) {

@@ -92,6 +92,7 @@ TEST(Quad, WritesOuterFramesAsOneByOne) {
         ipc::Settings settings{};
         settings.home_agent = round % 3 == 0 ? 0xffffffff : static_cast<std::uint32_t>(random());
         settings.tunnel_port = static_cast<std::uint16_t>(random());
+        settings.ecn = round % 5 == 0 ? ipc::Ecn::normal : ipc::Ecn::compatibility;
         const OuterFrame outer{ethernet, settings};
         std::array<std::array<std::uint8_t, 80>, 4> alone{}, together{};
         std::array<Ipv4Header*, kQuad> inner{};

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "policy/parts.h"
 #include "policy/rule.h"
 #include "result/result.h"
 
@@ -118,6 +119,8 @@ class Table {
     /// `first` of a table that is in lines; of another one, what `search()` gives.
     template <class Search>
     Lead first_or(wire::Ipv4Address correspondent, const Search& search) const noexcept;
+    /// `first` of four addresses side by side, of a table that is in lines. False: it is not, and `leads` is as it was.
+    bool firsts(Four correspondents, std::array<Lead, 4>& leads) const noexcept;
     /// `first` by the index, without a look at the lines.
     Lead search(wire::Ipv4Address correspondent) const noexcept;
     /// Whether all that `first` reads has its place in a first-level cache.
@@ -141,10 +144,6 @@ class Table {
     static constexpr std::size_t kSmallIntervals = 128;
     static constexpr unsigned kMostPartBits = 6;
 
-    /// Addresses as signed numbers of the same order: SSE2 compares no others.
-    static constexpr std::int32_t in_order(std::uint32_t address) noexcept {
-        return static_cast<std::int32_t>(address ^ 0x80000000U);
-    }
     /// A stretch of addresses, behind the one before it, that share one candidate list (`lists_` has it).
     struct Interval {
         std::int32_t last;  ///< in_order
@@ -156,22 +155,6 @@ class Table {
         std::uint32_t at = 0;
         std::uint8_t bits = 0;
         std::uint8_t shift = 0;
-    };
-    /// How a small table's block is cut into equal parts, in one word: what many packets read comes by one load.
-    class Parts {
-      public:
-        Parts() = default;
-        /// Of the block that begins at `block`; `shift`: address bits below the choice of a part.
-        Parts(std::uint32_t block, std::uint32_t count, unsigned shift) noexcept
-            : word_(std::uint64_t{block} << 32 | count << 8 | shift) {}
-
-        /// 0: it is not cut.
-        std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(word_) >> 8; }
-        /// Not less than the count of an address outside.
-        std::uint64_t of(std::uint32_t address) const noexcept { return (word_ >> 32 ^ address) >> (word_ & 0x3f); }
-
-      private:
-        std::uint64_t word_ = 0;
     };
     /// The intervals of a part of a small table's addresses.
     struct alignas(64) Line {
@@ -189,12 +172,16 @@ class Table {
     };
 
     static Lead lead_in(const Line& line, std::uint32_t address) noexcept;
+    template <int kWhich>
+    static Lead lead_in(const Line& line, Four in_order) noexcept;
     const Slot* root_of(std::uint32_t address) const noexcept;
     const Slot* leaf_below(const Slot* slot, std::uint32_t address) const noexcept;
     std::size_t interval_of(const Slot& leaf, std::uint32_t address) const noexcept;
     template <class Last>
     static unsigned passed(const Last* lasts, std::uint32_t address) noexcept;
 #if defined(__SSE2__)
+    template <class Last>
+    static unsigned passed(const Last* lasts, __m128i in_order) noexcept;
     static __m128i four(const Interval* lasts) noexcept;
     static __m128i four(const std::int32_t* lasts) noexcept;
 #else
@@ -206,19 +193,19 @@ class Table {
     }
 #endif
 
-    std::uint32_t block_ = 0;       ///< first address of the aligned block that all boundaries lie in
-    std::uint8_t root_shift_ = 0;   ///< address bits below the choice of a root slot
-    bool small_ = true;             ///< at most kSmallIntervals
+    Parts parts_;                   ///< lines_[0, parts_.count) are theirs, the last two of what is below and above
     std::uint64_t root_slots_ = 0;  ///< slots_[0, root_slots_) are the block's
-    Parts parts_;                   ///< lines_[0, parts_.count()) are theirs, the last two of what is below and above
     std::vector<Line> lines_;
-    std::array<Slot, 2> outside_;  ///< of the addresses below and above the block
     std::vector<Slot> slots_;
     std::vector<Interval> intervals_;
     std::vector<Held> choices_;          ///< lists one behind the other; each ends with an unconditional choice
     std::vector<std::uint32_t> lists_;   ///< of each interval: its list's first candidate
     std::vector<Candidate> candidates_;  ///< lists as in choices_
     std::vector<PrefixList> prefixes_;
+    std::uint32_t block_ = 0;      ///< first address of the aligned block that all boundaries lie in
+    std::array<Slot, 2> outside_;  ///< of the addresses below and above the block
+    std::uint8_t root_shift_ = 0;  ///< address bits below the choice of a root slot
+    bool small_ = true;            ///< at most kSmallIntervals
     Rates rates_;
 };
 
@@ -246,6 +233,18 @@ class Table::Cursor {
 [[gnu::always_inline]] inline __m128i Table::four(const std::int32_t* lasts) noexcept {
     return _mm_load_si128(reinterpret_cast<const __m128i*>(lasts));
 }
+
+/// `in_order`: an address, four times.
+template <class Last>
+[[gnu::always_inline]] inline unsigned Table::passed(const Last* lasts, __m128i in_order) noexcept {
+    const auto twice = static_cast<unsigned>(_mm_movemask_epi8(
+        _mm_packs_epi32(_mm_cmpgt_epi32(in_order, four(lasts)), _mm_cmpgt_epi32(in_order, four(lasts + 4)))));
+#if defined(__POPCNT__)
+    return static_cast<unsigned>(std::popcount(twice)) / 2;
+#else
+    return static_cast<unsigned>(std::countr_one(twice)) / 2;
+#endif
+}
 #endif
 
 /// How many of eight intervals, in order, end before `address`. Looks at all eight, whatever their count: a search that
@@ -253,14 +252,7 @@ class Table::Cursor {
 template <class Last>
 [[gnu::always_inline]] inline unsigned Table::passed(const Last* lasts, std::uint32_t address) noexcept {
 #if defined(__SSE2__)
-    const __m128i wanted = _mm_set1_epi32(in_order(address));
-    const auto twice = static_cast<unsigned>(_mm_movemask_epi8(
-        _mm_packs_epi32(_mm_cmpgt_epi32(wanted, four(lasts)), _mm_cmpgt_epi32(wanted, four(lasts + 4)))));
-#if defined(__POPCNT__)
-    return static_cast<unsigned>(std::popcount(twice)) / 2;
-#else
-    return static_cast<unsigned>(std::countr_one(twice)) / 2;
-#endif
+    return passed(lasts, _mm_set1_epi32(in_order(address)));
 #else
     unsigned count = 0;
     for (std::size_t i = 0; i < kLeafIntervals; ++i) {
@@ -277,13 +269,32 @@ template <class Last>
 template <class Search>
 [[gnu::always_inline]] inline Lead Table::first_or(wire::Ipv4Address correspondent,
                                                    const Search& search) const noexcept {
-    const std::uint32_t address = correspondent.host();
-    const Parts parts = parts_;
-    const std::uint64_t part = parts.of(address);
-    if (part < parts.count()) [[likely]] {
-        return lead_in(lines_[part], address);
+    if (parts_.count[0] == 0) [[unlikely]] {
+        return search();
     }
-    return parts.count() == 0 ? search() : lead_in(lines_[parts.count() + (address < block_ ? 0U : 1U)], address);
+    const std::uint32_t address = correspondent.host();
+    return lead_in(lines_[parts_.line_of(static_cast<std::uint32_t>(in_order(address)))], address);
+}
+
+template <int kWhich>
+[[gnu::always_inline]] inline Lead Table::lead_in(const Line& line, Four in_order) noexcept {
+#if defined(__SSE2__)
+    return line.lead[passed(line.last.data(), _mm_shuffle_epi32(reinterpret_cast<__m128i>(in_order), kWhich * 0x55))];
+#else
+    return lead_in(line, in_order[kWhich] ^ 0x80000000U);
+#endif
+}
+
+[[gnu::always_inline]] inline bool Table::firsts(Four correspondents, std::array<Lead, 4>& leads) const noexcept {
+    if (parts_.count[0] == 0) [[unlikely]] {
+        return false;
+    }
+    const Four ordered = correspondents ^ (Four{} + 0x80000000U);
+    const Four at = parts_.lines_of(ordered);
+    const Line* lines = lines_.data();
+    leads = {lead_in<0>(lines[at[0]], ordered), lead_in<1>(lines[at[1]], ordered), lead_in<2>(lines[at[2]], ordered),
+             lead_in<3>(lines[at[3]], ordered)};
+    return true;
 }
 
 [[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {

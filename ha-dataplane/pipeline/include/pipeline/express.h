@@ -70,6 +70,7 @@ struct Egress {
     std::uint32_t mtu = 0;         ///< bytes of IP packet; 0: the express lane cannot use it
     std::uint32_t tunnel_mtu = 0;  ///< the same for a packet that is to go into a tunnel
     std::uint32_t summed_mtu = 0;  ///< the same if the port is to compute the tunnel's checksums, both; else 0
+    Quad summed_mtus{};            ///< the same
     std::uint16_t port = tables::kNoPort;
     EthernetHeader header{};
     OuterFrame outer;                ///< the same header and a tunnel's
@@ -83,6 +84,7 @@ struct Egress {
     void forget() noexcept {
         gateway_route = route = kNoRoute;
         mtu = tunnel_mtu = summed_mtu = 0;
+        summed_mtus = Quad{};
     }
 };
 

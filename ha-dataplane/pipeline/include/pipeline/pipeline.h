@@ -28,6 +28,8 @@ namespace homeward::pipeline {
 
 struct QuadFrames;
 struct QuadHeader;
+struct QuadNodes;
+struct QuadChosen;
 
 enum class Origin : std::uint8_t {
     wire,    ///< received by the port
@@ -134,7 +136,7 @@ class Pipeline {
     Chosen choose(const Express& packet, wire::Ipv4Address source);
     template <bool kIndexed>
     bool express_encap(const Express& packet, std::uint32_t& bytes);
-    OuterFrame::Packet outer_of(const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
+    static OuterFrame::Packet outer_of(const Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     template <bool kSummed>
     void enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     bool enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
@@ -142,15 +144,20 @@ class Pipeline {
     QuadFrames look_at(rte_mbuf** frames, const Express* packets) const;
     template <bool kIndexed>
     bool quad_encap(rte_mbuf** frames, const Express* packets, Quad& bytes);
-    bool read_bindings(const Express* packets, Quad sources, std::array<const tables::Policy*, kQuad>& policies) const;
     template <bool kIndexed>
-    std::array<Chosen, kQuad> choose_quad(const Express* packets, Quad sources,
-                                          const std::array<const tables::Policy*, kQuad>& policies);
+    static bool read_bindings(const Express* packets, QuadNodes& nodes);
+    bool may_come_from(const Express* packets) const;
+    bool may_be_foreign(const Express* packets) const;
     template <bool kIndexed>
-    Chosen choose_again(const Express& packet);
-    bool find_one_egress(const Express* packets, const std::array<Chosen, kQuad>& chosen);
-    void enter_tunnels(rte_mbuf** frames, const Express* packets, const QuadHeader& ip,
-                       const std::array<Chosen, kQuad>& chosen);
+    std::array<policy::Lead, kQuad> leads_of(const Express* packets, Quad sources, const QuadNodes& nodes);
+    template <bool kIndexed>
+    std::array<policy::Lead, kQuad> leads_apart(const Express* packets);
+    template <bool kIndexed>
+    QuadChosen choose_quad(const Express* packets, const std::array<policy::Lead, kQuad>& leads);
+    template <bool kIndexed>
+    QuadChosen choose_again(const Express* packets);
+    bool find_one_egress(const Express* packets, Quad to);
+    void enter_tunnels(rte_mbuf** frames, const Express* packets, const QuadHeader& ip, const QuadChosen& chosen);
     bool quad_decap(rte_mbuf** frames, const Express* packets, Quad& bytes);
     bool comes_from_its_node(const rte_mbuf& frame, const Express& packet, const TunnelHeaders& outer) const;
     bool lead_through(rte_mbuf** frames, const Express* packets);

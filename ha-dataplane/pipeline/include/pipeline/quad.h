@@ -61,12 +61,9 @@ using QuadPair [[gnu::vector_size(16)]] = std::uint64_t;
     return Quad{word, word, word, word};
 }
 
-/// The same words, but not to be read one by one from the rows that they were columns of: for that, compilers make
-/// memory of what is in registers.
-[[gnu::always_inline]] inline Quad by_itself(Quad words) noexcept {
-#if defined(__SSE2__)
-    asm("" : "+x"(words));
-#endif
+/// The same words, in memory: to read them from there costs less than to take them out of a register.
+[[gnu::always_inline]] inline Quad in_memory(Quad words) noexcept {
+    asm("" : "+m"(words));
     return words;
 }
 
@@ -135,6 +132,10 @@ template <int kA, int kB, int kC, int kD>
 /// The number in the lower half of a word.
 [[gnu::always_inline]] inline Quad lower_number(Quad words) noexcept {
     return bytes_of<1, 0, kNone, kNone>(words);
+}
+/// Words as numbers.
+[[gnu::always_inline]] inline Quad swapped(Quad words) noexcept {
+    return bytes_of<3, 2, 1, 0>(words);
 }
 /// Words with a number of 16 bits in their upper half, and nothing else.
 [[gnu::always_inline]] inline Quad in_upper(Quad numbers) noexcept {

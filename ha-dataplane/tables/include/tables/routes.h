@@ -110,7 +110,7 @@ class Routes {
 
     std::unique_ptr<Cell[]> root_;
     std::array<Cell, 256> octets_{};              ///< the route of all addresses that begin so; 0: they have several
-    std::array<std::atomic<bool>, 256> foreign_;  ///< by an address's first octet: see Reader::foreign
+    std::array<std::atomic<std::uint8_t>, 256> foreign_; ///< by an address's first octet: see Reader::foreign
     std::array<std::uint32_t, 256> locals_{};     ///< writer only: local routes and claims by first octet
     std::map<wire::Ipv4Prefix, Route> rules_;     ///< writer only
     std::vector<std::unique_ptr<Group>> groups_;  ///< writer only
@@ -129,7 +129,9 @@ class Routes::Reader {
     }
     /// A quick answer for nearly every source: unicast, and none of our own addresses, claimed or with a local route.
     /// False: it must be looked up.
-    [[gnu::always_inline]] bool foreign(wire::be32 address) const noexcept {
+    [[gnu::always_inline]] bool foreign(wire::be32 address) const noexcept { return foreign_octet(address) != 0; }
+    /// The same as 0 or 1.
+    [[gnu::always_inline]] std::uint8_t foreign_octet(wire::be32 address) const noexcept {
         return routes_->foreign_[address.raw() & 0xff].load(std::memory_order_relaxed);
     }
     /// Inlined before the compiler finds that a function with nothing but a prefetch in it has no effect. Reads only
