@@ -23,6 +23,7 @@ namespace {
 struct Options {
     std::vector<std::uint32_t> nodes{1000};
     std::vector<std::uint32_t> rules{10};
+    std::uint32_t policies = 1;
     std::vector<std::string> directions{"uplink", "downlink"};
     std::vector<std::string> mixes{"small"};
     std::vector<std::string> contestants{"homeward", "l3fwd", "io"};
@@ -163,9 +164,9 @@ void Bench::throughput(const std::string& direction, const std::string& mix) {
                                                : Direction::both;
     load.offloads = !options_.software_checksums;
     frames_ = std::make_unique<Frames>(*population_, mix == "imix" ? Mix::imix : Mix::small, 1);
-    scenario_ =
-        fmt::format(R"("nodes":{},"rules":{},"direction":"{}","packets":"{}","checksums":"{}")", population_->nodes(),
-                    population_->rules(), direction, mix, load.offloads ? "device" : "software");
+    scenario_ = fmt::format(R"("nodes":{},"rules":{},"policies":{},"direction":"{}","packets":"{}","checksums":"{}")",
+                            population_->nodes(), population_->rules(), population_->policies(), direction, mix,
+                            load.offloads ? "device" : "software");
     std::vector<double> ours;
     const auto updates = update_meanwhile();
     for (unsigned run = 0; run <= options_.runs; ++run) {  // the first one warms up
@@ -210,7 +211,7 @@ void Bench::latency(const Generator::Load& load, double rate, double share) {
 
 void Bench::measure(std::uint32_t nodes, std::uint32_t rules) {
     tables_ = std::make_unique<tables::Tables>(1);
-    population_ = std::make_unique<Population>(nodes, rules);
+    population_ = std::make_unique<Population>(nodes, rules, options_.policies);
     populate(*tables_, *population_, !options_.software_checksums);
     for (const std::string& mix : options_.mixes) {
         for (const std::string& direction : options_.directions) {
@@ -254,6 +255,8 @@ int main(int argc, char** argv) {
     CLI::App app{"What a packet costs the home agent's worker"};
     app.add_option("--nodes", options.nodes, "bound home addresses")->delimiter(',');
     app.add_option("--rules", options.rules, "rules in the nodes' policy")->delimiter(',');
+    app.add_option("--policies", options.policies, "of as many rules each; each node in turn has another one")
+        ->check(CLI::Range(1U, 1000U));
     app.add_option("--directions", options.directions, "uplink, downlink, both")->delimiter(',');
     app.add_option("--packets", options.mixes, "small (64 bytes), imix")->delimiter(',');
     app.add_option("--contestants", options.contestants, "homeward, l3fwd, io")->delimiter(',');

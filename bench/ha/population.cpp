@@ -5,7 +5,7 @@
 namespace bench {
 namespace {
 
-constexpr std::uint32_t kPolicy = 1;
+constexpr std::uint32_t kFirstPolicy = 1;
 
 wire::Ipv4Prefix prefix(const char* text) {
     return *wire::Ipv4Prefix::parse(text);
@@ -61,13 +61,16 @@ void populate(tables::Tables& tables, const Population& population, bool checksu
     for (std::uint32_t number = 0; number < Population::kNetworks; ++number) {
         must(tables.put_home_network(population.home_network(number), kHome));
     }
-    auto table = policy::Table::compile(population.policy());
-    if (!table) {
-        throw std::runtime_error{table.error().text};
+    for (std::uint32_t number = 0; number < population.policies(); ++number) {
+        auto table = policy::Table::compile(population.policy());
+        if (!table) {
+            throw std::runtime_error{table.error().text};
+        }
+        tables.put_policy(kFirstPolicy + number, std::move(*table));
     }
-    tables.put_policy(kPolicy, std::move(*table));
     for (std::uint32_t node = 0; node < population.nodes(); ++node) {
-        must(tables.put_binding(population.binding(node, kPolicy)));
+        const std::uint32_t turn = node / Population::kNetworks % population.policies();
+        must(tables.put_binding(population.binding(node, kFirstPolicy + turn)));
     }
 }
 

@@ -21,10 +21,13 @@ class Population {
   public:
     static constexpr std::uint32_t kNetworks = 4;
 
-    Population(std::uint32_t nodes, std::uint32_t rules) : nodes_(nodes), rules_(rules) {}
+    /// `policies`: of the same rules, each node in turn has another one.
+    Population(std::uint32_t nodes, std::uint32_t rules, std::uint32_t policies = 1)
+        : nodes_(nodes), rules_(rules), policies_(policies) {}
 
     std::uint32_t nodes() const noexcept { return nodes_; }
     std::uint32_t rules() const noexcept { return rules_; }
+    std::uint32_t policies() const noexcept { return policies_; }
     /// Home networks are 10.0.0.0/12, 10.64.0.0/12, …
     std::uint32_t home_address(std::uint32_t node) const noexcept {
         return 0x0a000000 | (node % kNetworks) << 22 | (256 + node / kNetworks);
@@ -43,10 +46,10 @@ class Population {
     wire::Ipv4Prefix home_network(std::uint32_t number) const noexcept;
 
   private:
-    std::uint32_t nodes_, rules_;
+    std::uint32_t nodes_, rules_, policies_;
 };
 
-/// Fills tables with the population's nodes, one policy for all of them, and the routes and neighbours it needs.
+/// Fills tables with the population's nodes, the policies, and the routes and neighbours it needs.
 void populate(tables::Tables& tables, const Population& population, bool checksum_offload);
 
 }  // namespace bench

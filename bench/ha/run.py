@@ -25,6 +25,7 @@ from plots import draw_lines
 
 BINDINGS = [1, 1000, 100_000, 1_000_000]
 RULES = [10, 1000, 100_000]
+POLICIES = 4  # where nodes have several
 UPDATES_PER_S = 250_000
 TURNS = 3  # the runs of a number are spread over them
 
@@ -51,7 +52,7 @@ def huge_pages():
 class Bench:
     def __init__(self, build, runs):
         self.binary, self.runs, self.turn = build / "bench" / "ha" / "bench-ha", runs, 0
-        self.cycles = collections.defaultdict(list)  # (nodes, rules, direction, packets, checksums, contestant)
+        self.cycles = collections.defaultdict(list)  # (nodes, rules, policies, direction, packets, checksums, contestant)
         self.ordinary = collections.defaultdict(list)  # the same in ordinary memory: (direction, contestant)
         self.by_turn = collections.defaultdict(list)  # as `cycles` and `ordinary`, with the turn before the key
         self.set_aside = self.rounds = 0
@@ -75,7 +76,8 @@ class Bench:
                 key = line["direction"], line["contestant"]
                 self.ordinary[key].append(line["cycles"])
             else:
-                key = tuple(line[name] for name in ("nodes", "rules", "direction", "packets", "checksums", "contestant"))
+                key = tuple(line[name] for name in ("nodes", "rules", "policies", "direction", "packets", "checksums",
+                                                  "contestant"))
                 self.cycles[key].append(line["cycles"])
             self.by_turn[self.turn, *key].append(line["cycles"])
         return lines
@@ -93,7 +95,7 @@ class Bench:
                 for turn in range(1, TURNS + 1)]
 
     def median(self, nodes, direction, rules=10, packets="small", checksums="device", contestant="homeward"):
-        return statistics.median(self.cycles[nodes, rules, direction, packets, checksums, contestant])
+        return statistics.median(self.cycles[nodes, rules, 1, direction, packets, checksums, contestant])
 
 
 def throughput(bench, full):
@@ -101,6 +103,8 @@ def throughput(bench, full):
     everything = ("--directions", "uplink,downlink,both") if full else ("--directions", "uplink,downlink")
     bench.by_turns(("--nodes", nodes, *everything),
                    ("--nodes", 1000, "--rules", ",".join(map(str, RULES)), "--directions", "downlink", "--contestants", "homeward"),
+                   ("--nodes", 1000, "--rules", "10,100000", "--policies", POLICIES, "--directions", "downlink", "--contestants",
+                    "homeward"),
                    ("--nodes", 1000, "--ordinary-memory"))
     bench.play("--nodes", 1000, "--packets", "imix", *everything)
     bench.play("--nodes", 1000, "--software-checksums", "--contestants", "homeward")
@@ -109,8 +113,8 @@ def throughput(bench, full):
 
 
 def report_throughput(bench, figures):
-    for (nodes, rules, direction, packets, checksums, contestant), values in bench.cycles.items():
-        name = f"ha.{direction}.{packets}.{nodes}_nodes.{rules}_rules"
+    for (nodes, rules, policies, direction, packets, checksums, contestant), values in bench.cycles.items():
+        name = f"ha.{direction}.{packets}.{nodes}_nodes.{rules}_rules" + (f".{policies}_policies" if policies != 1 else "")
         suffix = "" if checksums == "device" else ".software_checksums"
         figures.add(f"{name}{suffix}.{contestant}_cycles", values, "cycles/packet")
         if contestant == "homeward":
@@ -119,7 +123,7 @@ def report_throughput(bench, figures):
         figures.add(f"ha.{direction}.ordinary_memory.{contestant}_cycles", values, "cycles/packet")
     for direction in ("uplink", "downlink"):
         def key(nodes, contestant="homeward", rules=10, direction=direction):
-            return nodes, rules, direction, "small", "device", contestant
+            return nodes, rules, 1, direction, "small", "device", contestant
         figures.add(f"ha.{direction}.ordinary_memory.l3fwd_ratio",
                     bench.ratios((direction, "l3fwd"), (direction, "homeward")), "ratio")
         figures.add(f"ha.{direction}.growth_1k_to_1m", bench.ratios(key(1_000_000), key(1000)), "ratio")

@@ -1,6 +1,7 @@
 #include "pipeline/express.h"
 
 #include <homeward/tunnel.h>
+#include <rte_prefetch.h>
 
 #include <algorithm>
 #include <bit>
@@ -13,7 +14,6 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/plain_beginning.h"
 #include "pipeline/usual_descriptor.h"
-#include "prefetch.h"
 #include "quad_decap.h"
 #include "quad_encap.h"
 
@@ -21,9 +21,6 @@ namespace homeward::pipeline {
 namespace {
 
 constexpr unsigned kEthernet = sizeof(EthernetHeader);
-/// Packets that take each step together: as many lines, and translations of their addresses, are asked for at once.
-constexpr unsigned kGroup = kAhead;
-static_assert(Pipeline::kBurst % kGroup == 0 && kGroup % kQuad == 0);
 
 /// What the device did not find right, or what is not as with the burst's first.
 [[gnu::noinline]] bool plain_otherwise(const rte_mbuf& mbuf, const Ipv4Header& ip, const UsualDescriptor& usual) {
@@ -223,39 +220,6 @@ void Pipeline::count_carried() {
         counters_.count(stats::Event::downlink_bytes, down.bytes);
         indexed_ = std::exchange(large_seen_, false);
     }
-}
-
-[[gnu::noinline]] void Pipeline::begin_policies(Group group) {
-    each(group, [&](std::size_t i) {
-        Express& packet = express_[i];
-        packet.table = nullptr;
-        const bool up = (up_[i / kGroup] >> i % kGroup & 1) != 0;
-        if (up || !tables::Directory::Reader::has_page(packet.binding)) [[unlikely]] {
-            return;
-        }
-        const tables::Policy* policy = packet.binding->policy.load(std::memory_order_acquire);
-        if (policy != nullptr && !policy->table.small()) [[likely]] {
-            packet.table = &policy->table;
-            packet.cursor = policy->table.begin(packet.ip->from());
-        }
-    });
-}
-
-[[gnu::noinline]] void Pipeline::descend_policies(Group group) {
-    each(group, [&](std::size_t i) {
-        if (Express& packet = express_[i]; packet.table != nullptr) [[likely]] {
-            packet.table->descend(packet.cursor);
-        }
-    });
-}
-
-[[gnu::noinline]] void Pipeline::settle_policies(Group group) {
-    each(group, [&](std::size_t i) {
-        if (Express& packet = express_[i]; packet.table != nullptr) [[likely]] {
-            packet.lead = policy::Table::settle(packet.cursor);
-            large_seen_ = true;
-        }
-    });
 }
 
 /// For the headers of these frames.

@@ -39,20 +39,25 @@ namespace homeward::pipeline {
            routes_.lookup(source).kind() != tables::RouteKind::local;
 }
 
-/// What is not inlined here and below is so that the loop's registers go to what nearly every packet needs.
-[[gnu::noinline]] inline policy::Lead Pipeline::search(wire::Ipv4Address source, const policy::Table& table) {
-    large_seen_ |= !table.small();
-    return table.search(source);
+[[gnu::always_inline]] inline policy::Lead Pipeline::lead_now(wire::Ipv4Address source, const policy::Table& table) {
+    if (!table.flat()) [[unlikely]] {
+        large_seen_ = true;
+    }
+    return table.first(source);
 }
 
 /// To the first choice for the packet's source, looked up in advance or now.
 template <bool kIndexed>
 [[gnu::always_inline]] inline policy::Lead Pipeline::lead_of(const Express& packet, wire::Ipv4Address source,
                                                              const policy::Table& table) {
-    if (kIndexed && packet.table == &table) {
-        return packet.lead;
+    if (kIndexed) {
+        const auto number = static_cast<std::size_t>(&packet - express_.data());
+        const Prospect& prospect = prospects_[number / kQuad];
+        if (prospect.table_of(number % kQuad) == &table) {
+            return prospect.found(number % kQuad);
+        }
     }
-    return table.first_or(source, [&] { return search(source, table); });
+    return lead_now(source, table);
 }
 
 /// In `order` of a binding whose way down is not the lane's.
@@ -101,7 +106,7 @@ template <bool kSummed>
     }
 }
 
-/// False: it is too long.
+/// False: it is too long. Not inlined, so that the loop's registers go to what nearly every packet needs.
 [[gnu::noinline]] inline bool Pipeline::enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length,
                                                               tables::UplinkWord uplink) {
     if (length > egress_.tunnel_mtu) {

@@ -36,7 +36,7 @@ struct QuadChosen {
 
     Quad port() const noexcept { return rest & every(0xffff0000); }
     /// Not zero where it is not the uplink that a rule names first, or not up.
-    Quad is_not(const std::array<policy::Lead, kQuad>& leads) const noexcept {
+    Quad is_not(const policy::Leads& leads) const noexcept {
         const Quad named = {leads[0].bits(), leads[1].bits(), leads[2].bits(), leads[3].bits()};
         return (rest ^ named) & every(policy::Lead::kUplink);
     }
@@ -53,8 +53,7 @@ struct QuadNodes {
     std::uint32_t orders;          ///< all bits that are set in one of them
 };
 
-/// False: an address is nobody's. `kIndexed`: the nodes may have several policies, as long as they were looked up.
-template <bool kIndexed>
+/// False: an address is nobody's.
 [[gnu::always_inline]] inline bool Pipeline::read_bindings(const Express* packets, QuadNodes& nodes) {
     nodes = {};
 #pragma GCC unroll 4
@@ -66,10 +65,9 @@ template <bool kIndexed>
         nodes.orders |= binding->order.load(std::memory_order_acquire);
         const tables::Policy* policy = binding->policy.load(std::memory_order_acquire);
         nodes.policy = i == 0 ? policy : nodes.policy;
-        const void* wanted = kIndexed ? static_cast<const void*>(packets[i].table) : nodes.policy;
-        nodes.differ |= reinterpret_cast<std::uintptr_t>(policy) ^ reinterpret_cast<std::uintptr_t>(wanted);
-        nodes.differ |= wanted == nullptr ? 1 : 0;
+        nodes.differ |= reinterpret_cast<std::uintptr_t>(policy) ^ reinterpret_cast<std::uintptr_t>(nodes.policy);
     }
+    nodes.differ |= nodes.policy == nullptr ? 1 : 0;
     return true;
 }
 
@@ -85,37 +83,60 @@ template <bool kIndexed>
     return may(0) && may(1) && may(2) && may(3);
 }
 
+/// Of the quad that begins with these.
+[[gnu::always_inline]] inline const Prospect& Pipeline::prospect_of(const Express* packets) const {
+    return prospects_[static_cast<std::size_t>(packets - express_.data()) / kQuad];
+}
+
 /// `lead_of` for four, whose nodes mostly have one policy: those of an operator, of a fleet.
 template <bool kIndexed>
-[[gnu::always_inline]] inline std::array<policy::Lead, kQuad> Pipeline::leads_of(const Express* packets, Quad sources,
-                                                                                 const QuadNodes& nodes) {
+[[gnu::always_inline]] inline policy::Leads Pipeline::leads_of(const Express* packets, Quad sources,
+                                                               const QuadNodes& nodes) {
     if (nodes.differ != 0) [[unlikely]] {
         return leads_apart<kIndexed>(packets);
     }
+    const policy::Table& table = nodes.policy->table;
     if (kIndexed) {
-        return {packets[0].lead, packets[1].lead, packets[2].lead, packets[3].lead};
+        if (const Prospect& prospect = prospect_of(packets); prospect.table == &table) [[likely]] {
+            return prospect.found();
+        }
     }
-    std::array<policy::Lead, kQuad> leads;
-    return nodes.policy->table.firsts(swapped(sources), leads) ? leads : leads_apart<kIndexed>(packets);
+    return table.flat() ? table.firsts(swapped(sources)) : leads_of_large(sources, table);
 }
 
+/// Nobody has looked them up in advance.
+[[gnu::noinline]] inline policy::Leads Pipeline::leads_of_large(Quad sources, const policy::Table& table) {
+    large_seen_ = true;
+    return table.firsts(swapped(sources));
+}
+
+/// The nodes have several policies, or some have none.
 template <bool kIndexed>
-[[gnu::noinline]] std::array<policy::Lead, kQuad> Pipeline::leads_apart(const Express* packets) {
-    std::array<policy::Lead, kQuad> leads;
-    for (unsigned i = 0; i < kQuad; ++i) {
-        const tables::Policy* policy = packets[i].binding->policy.load(std::memory_order_acquire);
+[[gnu::noinline]] policy::Leads Pipeline::leads_apart(const Express* packets) {
+    const auto policy_of = [&](std::size_t i) { return packets[i].binding->policy.load(std::memory_order_acquire); };
+    if (kIndexed) {
+        const Prospect& prospect = prospect_of(packets);
+        const auto has = [&](std::size_t i) {
+            const tables::Policy* policy = policy_of(i);
+            return policy != nullptr && &policy->table == prospect.apart[i];
+        };
+        if (prospect.is_apart && has(0) && has(1) && has(2) && has(3)) [[likely]] {
+            return prospect.found();
+        }
+    }
+    policy::Leads leads;
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < kQuad; ++i) {
+        const tables::Policy* policy = policy_of(i);
         leads[i] = policy == nullptr ? policy::Lead{0, 0}
                                      : lead_of<kIndexed>(packets[i], packets[i].ip->from(), policy->table);
     }
     return leads;
 }
 
-static_assert(offsetof(tables::Policy, table) == 0, "a policy is where its table is");
-
 /// `choose` for four. Step by step: what one packet's step waits for is the one before, not another packet's.
 template <bool kIndexed>
-[[gnu::always_inline]] inline QuadChosen Pipeline::choose_quad(const Express* packets,
-                                                               const std::array<policy::Lead, kQuad>& leads) {
+[[gnu::always_inline]] inline QuadChosen Pipeline::choose_quad(const Express* packets, const policy::Leads& leads) {
     const auto first = [&](unsigned i) { return likely_uplink(*packets[i].binding, leads[i].preferred()); };
     QuadChosen chosen{first(0), first(1), first(2), first(3)};
     if (any(chosen.is_not(leads))) [[unlikely]] {
@@ -163,7 +184,7 @@ template <bool kIndexed>
         return false;
     }
     QuadNodes nodes;
-    if (!read_bindings<kIndexed>(packets, nodes) || (nodes.orders & kNotHere) != 0) [[unlikely]] {
+    if (!read_bindings(packets, nodes) || (nodes.orders & kNotHere) != 0) [[unlikely]] {
         return false;
     }
     const QuadChosen chosen = choose_quad<kIndexed>(packets, leads_of<kIndexed>(packets, source, nodes));

@@ -184,6 +184,12 @@ const World kWorlds[] = {
          lab.put_policy(2, large_policy());
          put_second(lab, 2);
      }},
+    {"large_policy_and_none",
+     [](Lab& lab) {
+         lab.put_policy(1, large_policy());
+         lab.put(lab.node_record());
+         put_second(lab, 0);
+     }},
     {"large_policies",
      [](Lab& lab) {
          lab.put_policy(1, large_policy());

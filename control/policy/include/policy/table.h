@@ -1,99 +1,38 @@
 #pragma once
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-#include <algorithm>
 #include <array>
-#include <bit>
-#include <compare>
+#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <cstring>
 #include <vector>
 
+#include "policy/choice.h"
+#include "policy/line.h"
 #include "policy/parts.h"
 #include "policy/rule.h"
 #include "result/result.h"
 
 namespace homeward::policy {
 
-/// How many candidates one prefix may carry: rules with a protocol or port condition that overlap there, and the
-/// unconditional one that ends the list. The limit keeps the BPF program's loop bounded.
-inline constexpr std::size_t kMaxCandidates = 8;
-
-/// `rule` of a Candidate that stands for Policy::fallback.
-inline constexpr std::uint32_t kFallbackRule = 0xffffffff;
-
-/// What a packet is judged by: for which flows at a prefix, and by which uplinks.
-struct Choice {
-    PortRange ports;
-    std::uint8_t protocol = kAnyProtocol;
-    LabelList uplinks;
-    Mode mode = Mode::prefer;
-    Label preferred = 0;  ///< the first of `uplinks`, if all packets try it first; else 0: look at the rest of this
-    Weights weights{};
-
-    constexpr bool unconditional() const noexcept { return protocol == kAnyProtocol && ports.any(); }
-    constexpr bool fits(const FlowKey& flow) const noexcept {
-        return (protocol == kAnyProtocol || protocol == flow.protocol) &&
-               (ports.any() || (flow.has_port && ports.contains(flow.port)));
-    }
-    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated comparison with 0 for a pointer's
-    friend constexpr auto operator<=>(const Choice&, const Choice&) noexcept = default;
-};
-
-/// One possible answer at a prefix, and whose it is; the first that fits decides.
-struct Candidate : Choice {
-    std::uint32_t rule = kFallbackRule;  ///< index into Policy::rules
-};
-
-/// A prefix and the complete list of candidates for addresses whose longest match it is: rules of enclosing prefixes
-/// are merged in by rule order, and the list ends at the first unconditional one (at the latest the fallback).
-struct Entry {
-    wire::Ipv4Prefix prefix;
-    std::vector<Candidate> candidates;  ///< 1–kMaxCandidates, the last one unconditional
-};
-
-/// What nearly all packets need of the first choice for an address, and where the choice itself is.
-///
-/// The bits of `kUplink` are what a table of uplinks has for the one to take, when that is up: its name, kUp and
-/// kPresent. Without a preferred uplink they are what it has for none: kUp alone. So one comparison decides. The other
-/// bits number the choice.
-class Lead {
-  public:
-    static constexpr std::uint32_t kMostChoices = 1U << 22;
-    static constexpr std::uint32_t kUp = 1, kPresent = 2;
-    static constexpr unsigned kNameShift = 8;
-    static constexpr std::uint32_t kUplink = 0xffU << kNameShift | kPresent | kUp;
-
-    constexpr Lead() = default;
-    constexpr Lead(std::uint32_t choice, Label preferred) noexcept
-        : bits_((choice >> 6) << 16 | std::uint32_t{preferred} << kNameShift | (choice & 0x3f) << 2 |
-                (preferred != 0 ? kPresent : 0) | kUp) {}
-
-    constexpr std::uint32_t bits() const noexcept { return bits_; }
-    /// Choice::preferred.
-    constexpr Label preferred() const noexcept { return static_cast<Label>(bits_ >> kNameShift); }
-    constexpr std::uint32_t choice() const noexcept { return bits_ >> 16 << 6 | (bits_ >> 2 & 0x3f); }
-
-  private:
-    std::uint32_t bits_ = kUp;
-};
+/// The first choices for four addresses.
+using Leads = std::array<Lead, 4>;
 
 /// A Policy compiled for lookup: immutable, gives for every flow the same answer as walking the ordered list.
 /// `lookup` neither allocates nor locks and may be called from several threads at once.
 ///
 /// Theory of operation. Prefixes nest or are disjoint, so they cut the addresses into at most 2n + 1 intervals, each
 /// with one list of candidates: the rules of the innermost prefix and of those around it, merged by rule order and
-/// ended by the first unconditional one. Candidates that an earlier one covers are left out. An address finds its
-/// interval through a radix index whose nodes are as wide as the number of intervals below them asks for: a crowded
-/// /16 gets a fine index, an empty one is a single slot. Eight intervals fit a cache line and are searched as they
-/// are. Rules by the thousand have few different choices; each is kept once, apart from the candidates that name their
-/// rules, so that the choices of a large table stay in the first-level cache. With 100,000 scattered rules a lookup
-/// thus reads a slot and a line of intervals; with a dense block of hosts two slots. The addresses that a few rules
-/// tell apart are cut into equal parts of a line each, and a lookup is one line. An interval has the preferred uplink
-/// in it, which most packets take: only for the others the choice is read.
+/// ended by the first unconditional one. Candidates that an earlier one covers are left out. Eight intervals fit a
+/// cache line and are searched as they are. The addresses that the rules tell apart are cut into equal parts. Where few
+/// parts do, each with the intervals of one line, the table is flat: a lookup reads that line. Else a part has a slot,
+/// from which a radix index leads to eight intervals, its nodes as wide as the number of intervals below them asks for:
+/// a crowded /16 gets a fine one, an empty one is a single slot. With 100,000 scattered rules a lookup thus reads a
+/// slot and eight intervals; with a dense block of hosts two slots. Rules by the thousand have few different choices;
+/// each is kept once, apart from the candidates that name their rules, so that the choices of a large table stay in the
+/// first-level cache. An interval has the preferred uplink in it, which most packets take: only for the others the
+/// choice is read.
+///
+/// Four addresses are looked up side by side: what is the same for each is done once, and nobody waits for another.
 class Table {
   public:
     /// Fails when more than kMaxCandidates candidates would be needed at one prefix, and names it and the rules; or
@@ -110,21 +49,21 @@ class Table {
     /// The choice that decides, of those that begin with `first`.
     static const Choice& decide(const Choice& first, const FlowKey& flow) noexcept;
 
-    /// `first` in three steps, for who has many to do in a table that is not `small()`: each asks for the line that the
+    /// `first` of four addresses.
+    Leads firsts(Four correspondents) const noexcept;
+    /// Whether `firsts` reads nothing but a line for each.
+    bool flat() const noexcept { return flat_; }
+    /// `firsts` in three steps, for who has many to do in a table that is not flat: each asks for the line that the
     /// next one reads, so that the cache misses of a burst overlap.
-    class Cursor;
-    Cursor begin(wire::Ipv4Address correspondent) const noexcept;
-    void descend(Cursor& cursor) const noexcept;
-    static Lead settle(const Cursor& cursor) noexcept;
-    /// `first` of a table that is in lines; of another one, what `search()` gives.
-    template <class Search>
-    Lead first_or(wire::Ipv4Address correspondent, const Search& search) const noexcept;
-    /// `first` of four addresses side by side, of a table that is in lines. False: it is not, and `leads` is as it was.
-    bool firsts(Four correspondents, std::array<Lead, 4>& leads) const noexcept;
-    /// `first` by the index, without a look at the lines.
-    Lead search(wire::Ipv4Address correspondent) const noexcept;
-    /// Whether all that `first` reads has its place in a first-level cache.
-    bool small() const noexcept { return small_; }
+    struct Search;
+    void begin(Four correspondents, Search& search) const noexcept;
+    void descend(Search& search) const noexcept;
+    Leads settle(const Search& search) const noexcept;
+    /// The same of one of the four, where each has a table of its own.
+    void begin(wire::Ipv4Address correspondent, Search& search, std::size_t which) const noexcept;
+    void descend(Search& search, std::size_t which) const noexcept;
+    Lead settle(const Search& search, std::size_t which) const noexcept;
+
     /// What Mode::spread_by_rate goes by.
     const Rates& rates() const noexcept { return rates_; }
     void set_rates(const Rates& rates) noexcept { rates_ = rates; }
@@ -139,210 +78,145 @@ class Table {
   private:
     friend class TableBuilder;
 
-    /// One cache line of them.
-    static constexpr std::size_t kLeafIntervals = 8;
-    static constexpr std::size_t kSmallIntervals = 128;
-    static constexpr unsigned kMostPartBits = 6;
+    static constexpr unsigned kMostPartBits =
+        6;  ///< of a flat table: its lines have their place in a first-level cache
 
-    /// A stretch of addresses, behind the one before it, that share one candidate list (`lists_` has it).
-    struct Interval {
-        std::int32_t last;  ///< in_order
-        Lead lead;          ///< of the list's choices
-    };
-    /// Where the search goes on. `bits` > 0: `at` is the first of 1 << bits slots, chosen by the address bits above
-    /// `shift`. `bits` == 0: the interval is one of kLeafIntervals from `at` on.
-    struct Slot {
-        std::uint32_t at = 0;
-        std::uint8_t bits = 0;
-        std::uint8_t shift = 0;
-    };
-    /// The intervals of a part of a small table's addresses.
-    struct alignas(64) Line {
-        std::array<std::int32_t, kLeafIntervals> last;  ///< as in Interval; the last address where there is none
-        std::array<Lead, kLeafIntervals> lead;
+    /// Where the search goes on, in a word: a large index is to stay in the caches.
+    class Slot {
+      public:
+        Slot() = default;
+        /// Eight intervals from number `at` < 2^31 on.
+        explicit Slot(std::uint32_t at) noexcept : word_(at) {}
+        /// 1 << bits ≥ 16 slots from number `at` on, a multiple of 16, chosen by the address bits above `shift`.
+        Slot(std::uint32_t at, unsigned bits, unsigned shift) noexcept
+            : word_(kNode | (bits - 1) << 27 | shift << 22 | at / 16) {}
+
+        bool is_leaf() const noexcept { return word_ < kNode; }
+        std::uint32_t intervals() const noexcept { return word_; }
+        /// The number of the next slot for an address. No bit above the parts' choice counts.
+        std::uint32_t next(std::uint32_t address) const noexcept {
+            const std::uint32_t chosen = address >> (word_ >> 22 & 0x1f) & ((2U << (word_ >> 27 & 0xf)) - 1);
+            return (word_ & 0x3fffff) * 16 + chosen;
+        }
+
+      private:
+        static constexpr std::uint32_t kNode = 1U << 31;
+
+        std::uint32_t word_ = 0;
     };
     /// Half a cache line, so that none takes two.
     struct alignas(32) Held {
         Choice choice;
     };
     static_assert(sizeof(Held) == 32);
-    struct PrefixList {
-        wire::Ipv4Prefix prefix;
-        std::uint32_t list;
-    };
 
-    static Lead lead_in(const Line& line, std::uint32_t address) noexcept;
-    template <int kWhich>
-    static Lead lead_in(const Line& line, Four in_order) noexcept;
-    const Slot* root_of(std::uint32_t address) const noexcept;
-    const Slot* leaf_below(const Slot* slot, std::uint32_t address) const noexcept;
-    std::size_t interval_of(const Slot& leaf, std::uint32_t address) const noexcept;
-    template <class Last>
-    static unsigned passed(const Last* lasts, std::uint32_t address) noexcept;
-#if defined(__SSE2__)
-    template <class Last>
-    static unsigned passed(const Last* lasts, __m128i in_order) noexcept;
-    static __m128i four(const Interval* lasts) noexcept;
-    static __m128i four(const std::int32_t* lasts) noexcept;
-#else
-    static std::int32_t last_of(const Interval& interval) noexcept {
-        return interval.last;
-    }
-    static std::int32_t last_of(std::int32_t last) noexcept {
-        return last;
-    }
-#endif
+    static Four ordered(Four addresses) noexcept { return addresses ^ (Four{} + 0x80000000U); }
+    static std::uint32_t leaf_below(const Slot* slots, std::uint32_t slot, std::uint32_t address) noexcept;
+    static void expect(const Interval* intervals) noexcept;
+    std::size_t place_of(std::int32_t address) const noexcept;
 
-    Parts parts_;                   ///< lines_[0, parts_.count) are theirs, the last two of what is below and above
-    std::uint64_t root_slots_ = 0;  ///< slots_[0, root_slots_) are the block's
-    std::vector<Line> lines_;
-    std::vector<Slot> slots_;
-    std::vector<Interval> intervals_;
+    Parts parts_;                        ///< each part's number is its line's where the table is flat, else its slot's
+    std::vector<Line> lines_;            ///< of a flat table
+    std::vector<Slot> slots_;            ///< of another one
+    std::vector<Interval> intervals_;    ///< of that, too
     std::vector<Held> choices_;          ///< lists one behind the other; each ends with an unconditional choice
-    std::vector<std::uint32_t> lists_;   ///< of each interval: its list's first candidate
+    std::vector<std::uint32_t> lists_;   ///< of each interval, or of each place of a line: its list's first candidate
     std::vector<Candidate> candidates_;  ///< lists as in choices_
     std::vector<PrefixList> prefixes_;
-    std::uint32_t block_ = 0;      ///< first address of the aligned block that all boundaries lie in
-    std::array<Slot, 2> outside_;  ///< of the addresses below and above the block
-    std::uint8_t root_shift_ = 0;  ///< address bits below the choice of a root slot
-    bool small_ = true;            ///< at most kSmallIntervals
+    bool flat_ = true;
     Rates rates_;
 };
 
-/// Where a lookup stands. Belongs to the table that began it.
-class Table::Cursor {
-  public:
-    Cursor() = default;
-
-  private:
-    friend class Table;
-
-    Cursor(std::uint32_t address, const Slot* slot) : address_(address), at_(slot) {}
-
-    std::uint32_t address_ = 0;
-    const void* at_ = nullptr;  ///< a Slot; from `descend` on the first Interval of its leaf
+/// Where the search for four addresses stands. Belongs to the table, or the tables, that began it.
+struct Table::Search {
+    alignas(16) std::array<std::uint32_t, 4> addresses{};  ///< in_order
+    std::array<std::uint32_t, 4> at{};                     ///< slots; from `descend` on the first of eight intervals
 };
 
-#if defined(__SSE2__)
-[[gnu::always_inline]] inline __m128i Table::four(const Interval* lasts) noexcept {
-    const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(lasts));
-    const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(lasts + 2));
-    return _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
-}
-
-[[gnu::always_inline]] inline __m128i Table::four(const std::int32_t* lasts) noexcept {
-    return _mm_load_si128(reinterpret_cast<const __m128i*>(lasts));
-}
-
-/// `in_order`: an address, four times.
-template <class Last>
-[[gnu::always_inline]] inline unsigned Table::passed(const Last* lasts, __m128i in_order) noexcept {
-    const auto twice = static_cast<unsigned>(_mm_movemask_epi8(
-        _mm_packs_epi32(_mm_cmpgt_epi32(in_order, four(lasts)), _mm_cmpgt_epi32(in_order, four(lasts + 4)))));
-#if defined(__POPCNT__)
-    return static_cast<unsigned>(std::popcount(twice)) / 2;
-#else
-    return static_cast<unsigned>(std::countr_one(twice)) / 2;
-#endif
-}
-#endif
-
-/// How many of eight intervals, in order, end before `address`. Looks at all eight, whatever their count: a search that
-/// ends where it finds costs more in mispredicted branches.
-template <class Last>
-[[gnu::always_inline]] inline unsigned Table::passed(const Last* lasts, std::uint32_t address) noexcept {
-#if defined(__SSE2__)
-    return passed(lasts, _mm_set1_epi32(in_order(address)));
-#else
-    unsigned count = 0;
-    for (std::size_t i = 0; i < kLeafIntervals; ++i) {
-        count += in_order(address) > last_of(lasts[i]) ? 1U : 0U;
-    }
-    return count;
-#endif
-}
-
-[[gnu::always_inline]] inline Lead Table::lead_in(const Line& line, std::uint32_t address) noexcept {
-    return line.lead[passed(line.last.data(), address)];
-}
-
-template <class Search>
-[[gnu::always_inline]] inline Lead Table::first_or(wire::Ipv4Address correspondent,
-                                                   const Search& search) const noexcept {
-    if (parts_.count[0] == 0) [[unlikely]] {
-        return search();
-    }
-    const std::uint32_t address = correspondent.host();
-    return lead_in(lines_[parts_.line_of(static_cast<std::uint32_t>(in_order(address)))], address);
-}
-
-template <int kWhich>
-[[gnu::always_inline]] inline Lead Table::lead_in(const Line& line, Four in_order) noexcept {
-#if defined(__SSE2__)
-    return line.lead[passed(line.last.data(), _mm_shuffle_epi32(reinterpret_cast<__m128i>(in_order), kWhich * 0x55))];
-#else
-    return lead_in(line, in_order[kWhich] ^ 0x80000000U);
-#endif
-}
-
-[[gnu::always_inline]] inline bool Table::firsts(Four correspondents, std::array<Lead, 4>& leads) const noexcept {
-    if (parts_.count[0] == 0) [[unlikely]] {
-        return false;
-    }
-    const Four ordered = correspondents ^ (Four{} + 0x80000000U);
-    const Four at = parts_.lines_of(ordered);
-    const Line* lines = lines_.data();
-    leads = {lead_in<0>(lines[at[0]], ordered), lead_in<1>(lines[at[1]], ordered), lead_in<2>(lines[at[2]], ordered),
-             lead_in<3>(lines[at[3]], ordered)};
-    return true;
-}
-
-[[gnu::always_inline]] inline const Table::Slot* Table::root_of(std::uint32_t address) const noexcept {
-    const std::uint64_t chosen = std::uint64_t{address ^ block_} >> root_shift_;
-    if (chosen >= root_slots_) [[unlikely]] {
-        return &outside_[address < block_ ? 0 : 1];
-    }
-    return &slots_[chosen];
-}
-
-[[gnu::always_inline]] inline const Table::Slot* Table::leaf_below(const Slot* slot,
-                                                                   std::uint32_t address) const noexcept {
-    while (slot->bits != 0) {
-        slot = &slots_[slot->at + (address >> slot->shift & ((std::uint32_t{1} << slot->bits) - 1))];
-    }
-    return slot;
-}
-
-/// The interval of the leaf that `address` is in. Those behind the leaf's own end behind `address`, too.
-[[gnu::always_inline]] inline std::size_t Table::interval_of(const Slot& leaf, std::uint32_t address) const noexcept {
-    return leaf.at + passed(&intervals_[leaf.at], address);
-}
-
-[[gnu::always_inline]] inline Table::Cursor Table::begin(wire::Ipv4Address correspondent) const noexcept {
-    const Cursor cursor{correspondent.host(), root_of(correspondent.host())};
-    __builtin_prefetch(cursor.at_);
-    return cursor;
-}
-
-[[gnu::always_inline]] inline void Table::descend(Cursor& cursor) const noexcept {
-    const Interval* leaf = &intervals_[leaf_below(static_cast<const Slot*>(cursor.at_), cursor.address_)->at];
-    __builtin_prefetch(leaf);
-    __builtin_prefetch(leaf + kLeafIntervals - 1);  // leaves begin anywhere in a line
-    cursor.at_ = leaf;
-}
-
-[[gnu::always_inline]] inline Lead Table::settle(const Cursor& cursor) noexcept {
-    const auto* leaf = static_cast<const Interval*>(cursor.at_);
-    return leaf[passed(leaf, cursor.address_)].lead;
-}
-
-[[gnu::always_inline]] inline Lead Table::search(wire::Ipv4Address correspondent) const noexcept {
-    const std::uint32_t address = correspondent.host();
-    return intervals_[interval_of(*leaf_below(root_of(address), address), address)].lead;
+/// The first of eight intervals. `address` may as well be in_order: its first bit has chosen the part.
+[[gnu::always_inline]] inline std::uint32_t Table::leaf_below(const Slot* slots, std::uint32_t slot,
+                                                              std::uint32_t address) noexcept {
+    while (!slots[slot].is_leaf())
+        [[unlikely]] {
+            slot = slots[slot].next(address);
+        }
+    return slots[slot].intervals();
 }
 
 [[gnu::always_inline]] inline Lead Table::first(wire::Ipv4Address correspondent) const noexcept {
-    return first_or(correspondent, [&] { return search(correspondent); });
+    const std::int32_t address = in_order(correspondent.host());
+    const std::uint32_t part = parts_.number_of(address);
+    if (flat_) [[likely]] {
+        return lead_in(lines_[part], wanted(address));
+    }
+    return lead_in(&intervals_[leaf_below(slots_.data(), part, static_cast<std::uint32_t>(address))], wanted(address));
+}
+
+[[gnu::always_inline]] inline Leads Table::firsts(Four correspondents) const noexcept {
+    const Four addresses = ordered(correspondents);
+    const Four at = parts_.numbers_of(addresses);
+    if (!flat_) [[unlikely]] {
+        return {first(wire::Ipv4Address{correspondents[0]}), first(wire::Ipv4Address{correspondents[1]}),
+                first(wire::Ipv4Address{correspondents[2]}), first(wire::Ipv4Address{correspondents[3]})};
+    }
+    const Line* lines = lines_.data();
+    return {lead_in(lines[at[0]], wanted_of<0>(addresses)), lead_in(lines[at[1]], wanted_of<1>(addresses)),
+            lead_in(lines[at[2]], wanted_of<2>(addresses)), lead_in(lines[at[3]], wanted_of<3>(addresses))};
+}
+
+[[gnu::always_inline]] inline void Table::begin(Four correspondents, Search& search) const noexcept {
+    const Four addresses = ordered(correspondents);
+    const Four at = parts_.numbers_of(addresses);
+    static_assert(sizeof at == sizeof search.at && sizeof addresses == sizeof search.addresses);
+    std::memcpy(search.addresses.data(), &addresses, sizeof addresses);
+    std::memcpy(search.at.data(), &at, sizeof at);
+    const Slot* slots = slots_.data();
+    for (int i = 0; i < 4; ++i) {
+        __builtin_prefetch(slots + at[i]);
+    }
+}
+
+/// Eight intervals, which begin anywhere in a line.
+[[gnu::always_inline]] inline void Table::expect(const Interval* intervals) noexcept {
+    __builtin_prefetch(intervals);
+    __builtin_prefetch(intervals + kStretches - 1);
+}
+
+[[gnu::always_inline]] inline void Table::descend(Search& search) const noexcept {
+    const Slot* slots = slots_.data();
+    const Interval* intervals = intervals_.data();
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < 4; ++i) {
+        search.at[i] = leaf_below(slots, search.at[i], search.addresses[i]);
+        expect(intervals + search.at[i]);
+    }
+}
+
+[[gnu::always_inline]] inline Leads Table::settle(const Search& search) const noexcept {
+    const Interval* intervals = intervals_.data();
+    Four addresses;
+    std::memcpy(&addresses, search.addresses.data(), sizeof addresses);
+    return {lead_in(intervals + search.at[0], wanted_of<0>(addresses)),
+            lead_in(intervals + search.at[1], wanted_of<1>(addresses)),
+            lead_in(intervals + search.at[2], wanted_of<2>(addresses)),
+            lead_in(intervals + search.at[3], wanted_of<3>(addresses))};
+}
+
+[[gnu::always_inline]] inline void Table::begin(wire::Ipv4Address correspondent, Search& search,
+                                                std::size_t which) const noexcept {
+    const std::int32_t address = in_order(correspondent.host());
+    search.addresses[which] = static_cast<std::uint32_t>(address);
+    search.at[which] = parts_.number_of(address);
+    __builtin_prefetch(&slots_[search.at[which]]);
+}
+
+[[gnu::always_inline]] inline void Table::descend(Search& search, std::size_t which) const noexcept {
+    search.at[which] = leaf_below(slots_.data(), search.at[which], search.addresses[which]);
+    expect(&intervals_[search.at[which]]);
+}
+
+[[gnu::always_inline]] inline Lead Table::settle(const Search& search, std::size_t which) const noexcept {
+    return lead_in(&intervals_[search.at[which]], wanted(static_cast<std::int32_t>(search.addresses[which])));
 }
 
 inline const Choice& Table::decide(const Choice& first, const FlowKey& flow) noexcept {

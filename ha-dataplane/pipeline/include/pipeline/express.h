@@ -33,7 +33,7 @@ namespace homeward::pipeline {
 ///
 /// With the lines at hand the cost is the number of loads and stores, and of instructions (docs/performance.md has
 /// both); that is why what a run has in common (`Egress`, counters) is kept out of the packets' loops.
-struct alignas(64) Express {
+struct alignas(32) Express {
     enum class Lane : std::uint8_t {
         encap,  ///< `binding` is the destination's
         decap,  ///< tunnel data: `binding` is the inner source's
@@ -44,12 +44,8 @@ struct alignas(64) Express {
     Ipv4Header* ip = nullptr;
     const tables::Binding* binding = nullptr;  ///< or no place at all: Directory::Reader::has_page
     std::uint32_t length = 0;                  ///< of the IP packet, once it is sorted
-    // Only while policies are looked up in advance.
-    const policy::Table* table = nullptr;  ///< encap: the large one in which `lead` is looked up; null: none
-    policy::Table::Cursor cursor;
-    policy::Lead lead;  ///< to the first choice for the source
 };
-static_assert(sizeof(Express) == 64);
+static_assert(sizeof(Express) == 32);
 
 /// By which uplink a packet goes to its node.
 struct Chosen {

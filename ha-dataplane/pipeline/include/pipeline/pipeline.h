@@ -16,6 +16,7 @@
 #include "pipeline/output.h"
 #include "pipeline/packet.h"
 #include "pipeline/plain_beginning.h"
+#include "pipeline/prospect.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/resend.h"
 #include "pipeline/token_bucket.h"
@@ -89,6 +90,10 @@ class Pipeline {
 
     using Sink = void (Pipeline::*)(Packet&);
 
+    /// Packets that take each step of the express lane together: as many lines, and translations of their addresses,
+    /// are asked for at once.
+    static constexpr unsigned kGroup = 8;
+    static_assert(kBurst % kGroup == 0 && kGroup % kQuad == 0);
     /// Packets [begin, end) of `express_`.
     struct Group {
         unsigned begin, end;
@@ -121,13 +126,11 @@ class Pipeline {
     unsigned send_decap(rte_mbuf** frames, Group group);
     template <bool kIndexed>
     unsigned send_mixed(Group group, std::uint16_t port, rte_mbuf** frames, unsigned done);
-    void begin_policies(Group group);
-    void descend_policies(Group group);
-    void settle_policies(Group group);
+    const Prospect& prospect_of(const Express* packets) const;
     bool leads_outside(const Ipv4Header& inner) const;
     bool may_decap(const Express& packet, const TunnelHeaders& headers, const Ipv4Header& inner, unsigned length) const;
     bool express_decap(const Express& packet, std::uint32_t& bytes);
-    policy::Lead search(wire::Ipv4Address source, const policy::Table& table);
+    policy::Lead lead_now(wire::Ipv4Address source, const policy::Table& table);
     template <bool kIndexed>
     policy::Lead lead_of(const Express& packet, wire::Ipv4Address source, const policy::Table& table);
     bool may_come_from(be32 source) const;
@@ -140,20 +143,28 @@ class Pipeline {
     template <bool kSummed>
     void enter_tunnel(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
     bool enter_tunnel_unsummed(rte_mbuf& mbuf, Ipv4Header& ip, unsigned length, tables::UplinkWord uplink);
+    // prospect.cpp
+    void begin_policies(Group group);
+    static void begin_policy(const Express* packets, Prospect& prospect);
+    static void begin_apart(const Express* packets, Prospect& prospect);
+    void descend_policies(Group group);
+    static void descend_apart(Prospect& prospect);
+    void settle_policies(Group group);
+    void settle_apart(Prospect& prospect);
     // quad_frames.h, quad_encap.h, quad_decap.h
     QuadFrames look_at(rte_mbuf** frames, const Express* packets) const;
     template <bool kIndexed>
     bool quad_encap(rte_mbuf** frames, const Express* packets, Quad& bytes);
-    template <bool kIndexed>
     static bool read_bindings(const Express* packets, QuadNodes& nodes);
     bool may_come_from(const Express* packets) const;
     bool may_be_foreign(const Express* packets) const;
     template <bool kIndexed>
-    std::array<policy::Lead, kQuad> leads_of(const Express* packets, Quad sources, const QuadNodes& nodes);
+    policy::Leads leads_of(const Express* packets, Quad sources, const QuadNodes& nodes);
+    policy::Leads leads_of_large(Quad sources, const policy::Table& table);
     template <bool kIndexed>
-    std::array<policy::Lead, kQuad> leads_apart(const Express* packets);
+    policy::Leads leads_apart(const Express* packets);
     template <bool kIndexed>
-    QuadChosen choose_quad(const Express* packets, const std::array<policy::Lead, kQuad>& leads);
+    QuadChosen choose_quad(const Express* packets, const policy::Leads& leads);
     template <bool kIndexed>
     QuadChosen choose_again(const Express* packets);
     bool find_one_egress(const Express* packets, Quad to);
@@ -291,24 +302,26 @@ class Pipeline {
     unsigned packet_count_ = 0;
     be32 home_agent_;
     be16 tunnel_port_;
-    std::uint8_t tos_mask_ = 0;                ///< of an inner packet's TOS, what the outer one shows
-    bool large_seen_ = false;                  ///< a packet of this call has a policy worth looking up in steps
-    bool indexed_ = false;                     ///< one of the last call that encapsulated had: it is done in advance
-    bool side_by_side_ = false;                ///< packets of this call may be taken four at a time
-    Carried carried_;                          ///< by this call in the express lane, not yet in the counters
-    std::array<std::uint8_t, kBurst / 8> up_;  ///< of each group, bits: the packet goes to the home agent's address
-    PlainBeginning ours_;                      ///< what begins the frames that this call's port takes
-    UsualDescriptor usual_;                    ///< of this call's frames
-    Egress egress_;                            ///< the last way out that a packet took, kept from call to call
-    Egress parked_;                            ///< the one before it
-    std::array<Express, kBurst> express_;      ///< of this call's frames
-    std::array<Express::Lane, kBurst> lanes_;  ///< of those that go one by one
-    PacketList tunnelled_;                     ///< tunnel data for us
-    PacketList arrived_;                       ///< IPv4 whose destination is to be looked at
-    PacketList downlink_;                      ///< to a bound home address
-    PacketList transit_;                       ///< to be routed
-    Leaving leaving_;                          ///< by `egress_`, and not in its list yet
-    EgressSources egress_sources_;             ///< in which `egress_` and `parked_` were found
+    std::uint8_t tos_mask_ = 0;  ///< of an inner packet's TOS, what the outer one shows
+    bool large_seen_ = false;    ///< a packet of this call has a policy worth looking up in steps
+    bool indexed_ = false;       ///< one of the last call that encapsulated had: it is done in advance
+    bool side_by_side_ = false;  ///< packets of this call may be taken four at a time
+    Carried carried_;            ///< by this call in the express lane, not yet in the counters
+    std::array<std::uint8_t, kBurst / kGroup>
+        up_;                               ///< of each group, bits: the packet goes to the home agent's address
+    PlainBeginning ours_;                  ///< what begins the frames that this call's port takes
+    UsualDescriptor usual_;                ///< of this call's frames
+    Egress egress_;                        ///< the last way out that a packet took, kept from call to call
+    Egress parked_;                        ///< the one before it
+    std::array<Express, kBurst> express_;  ///< of this call's frames
+    std::array<Prospect, kBurst / kQuad> prospects_;  ///< of their quads, while policies are looked up in advance
+    std::array<Express::Lane, kBurst> lanes_;         ///< of those that go one by one
+    PacketList tunnelled_;                            ///< tunnel data for us
+    PacketList arrived_;                              ///< IPv4 whose destination is to be looked at
+    PacketList downlink_;                             ///< to a bound home address
+    PacketList transit_;                              ///< to be routed
+    Leaving leaving_;                                 ///< by `egress_`, and not in its list yet
+    EgressSources egress_sources_;                    ///< in which `egress_` and `parked_` were found
 
     // The worker's own, for good.
     const tables::Tables& tables_;
