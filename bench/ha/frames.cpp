@@ -3,6 +3,8 @@
 #include <homeward/tunnel.h>
 #include <rte_ip.h>
 
+#include <cstring>
+
 namespace bench {
 namespace {
 
@@ -12,8 +14,9 @@ using pipeline::be32;
 constexpr unsigned kEthernet = sizeof(pipeline::EthernetHeader);
 
 void write_ethernet(std::uint8_t* at, std::uint16_t port) {
-    auto& header = *reinterpret_cast<pipeline::EthernetHeader*>(at);
-    header = {{2, 0, 0, 0, 0, static_cast<std::uint8_t>(port)}, kGatewayMac, be16{pipeline::kEtherTypeIpv4}};
+    const pipeline::EthernetHeader header{
+        {2, 0, 0, 0, 0, static_cast<std::uint8_t>(port)}, kGatewayMac, be16{pipeline::kEtherTypeIpv4}};
+    std::memcpy(at, &header, sizeof header);
 }
 
 void write_ip(std::uint8_t* at, std::uint16_t length, std::uint32_t source, std::uint32_t destination) {
