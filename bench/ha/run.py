@@ -103,7 +103,7 @@ def throughput(bench, full):
     everything = ("--directions", "uplink,downlink,both") if full else ("--directions", "uplink,downlink")
     bench.by_turns(("--nodes", nodes, *everything),
                    ("--nodes", 1000, "--rules", ",".join(map(str, RULES)), "--directions", "downlink", "--contestants", "homeward"),
-                   ("--nodes", 1000, "--rules", "10,100000", "--policies", POLICIES, "--directions", "downlink", "--contestants",
+                   ("--nodes", 1000, "--rules", f"{RULES[0]},{RULES[-1]}", "--policies", POLICIES, "--directions", "downlink", "--contestants",
                     "homeward"),
                    ("--nodes", 1000, "--ordinary-memory"))
     bench.play("--nodes", 1000, "--packets", "imix", *everything)

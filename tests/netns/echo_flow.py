@@ -2,6 +2,8 @@
 
     echo_flow.py serve ADDRESS PORT
     echo_flow.py run ADDRESS PORT SECONDS INTERVAL_MS     one JSON line at the end
+
+A flow is SECONDS / INTERVAL packets. A machine that pauses makes it last longer, not shorter.
 """
 
 import json
@@ -25,19 +27,20 @@ def run(address, port, seconds, interval):
     flow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     flow.connect((address, port))
     print("ready", flush=True)
-    start = next_send = time.monotonic()
-    sent, arrivals = 0, {}
+    start = next_send = last_sent = time.monotonic()
+    sent, total, arrivals = 0, round(seconds / interval), {}
     while True:
         now = time.monotonic()
-        if now > start + seconds + 1.5:
+        sending = sent < total
+        if not sending and now > last_sent + 1.5:
             break
-        sending = now < start + seconds
         if sending and now >= next_send:
             try:
                 flow.send(struct.pack("!I", sent) + bytes(196))
             except OSError as error:
                 print(error, file=sys.stderr)
             sent += 1
+            last_sent = now
             next_send += interval
         wait = max(0, next_send - time.monotonic()) if sending else 0.05
         if select.select([flow], [], [], wait)[0]:
